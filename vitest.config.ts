@@ -3,6 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{protocol,hardware,emulator,packages/*}/src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/dist-test/**'],
+    // Not vitest's default of letting `.only` pass outside CI: a suite that runs half of itself must never look green.
+    allowOnly: false,
+    // Exhaustive and real-time tests share two cores with everything else in CI.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
   },
 });

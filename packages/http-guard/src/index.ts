@@ -1,1 +1,14 @@
-export {};
+export { guardServer } from './guard-server.js';
+export type { AllowList, GuardOptions, GuardedRequest, GuardedServer } from './guard-server.js';
+export { errorResponse } from './response.js';
+export type { GuardedResponse } from './response.js';
+export type { ServerEvent } from './event-stream.js';
+export type { RequestBody } from './body.js';
+export { checkAccess, checkUpgrade, webSocketGuard } from './access.js';
+export type { Access, AccessPolicy } from './access.js';
+export { parseJson } from './json.js';
+export type { JsonLimits, JsonValue, ParsedJson } from './json.js';
+export { GuardError } from './error.js';
+export type { Refusal, RefusalCode } from './error.js';
+export { DEFAULT_LIMITS } from './limits.js';
+export type { GuardLimits } from './limits.js';

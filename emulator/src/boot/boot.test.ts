@@ -1,0 +1,351 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BootError } from '../errors.js';
+import { planLayout } from '../flash/layout-plan.js';
+import type { NorFlash } from '../flash/nor-flash.js';
+import { createFlash } from '../flash/nor-flash.js';
+import { TRIAL_BOOTS_MAX } from '../limits.js';
+import { provision } from '../meter/identity.js';
+import { SecurityLog } from '../meter/security-log.js';
+import { boot } from './boot.js';
+import type { BootPorts } from './boot-crypto.js';
+import {
+  confirmTrial,
+  discardStaged,
+  readBootState,
+  recordActivation,
+  recordOutcome,
+  recordStaged,
+} from './boot-records.js';
+import type { BootState, PendingActivation, SlotIndex } from './boot-state.js';
+import { decodeBootState, encodeBootState } from './boot-state.js';
+import type { SlotImage } from './factory.js';
+import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
+import { MODEL_IMAGE_TYPE, MODEL_MANUFACTURER, modelImage, modelReader, modelSignature } from './model-image.js';
+import { verifySlot, writeSlotHeader } from './slot.js';
+
+const sha256 = (chunks: readonly Uint8Array[]): Uint8Array => {
+  const hash = createHash('sha256');
+  for (const chunk of chunks) hash.update(chunk);
+  return new Uint8Array(hash.digest());
+};
+const ports: BootPorts = {
+  crypto: {
+    sha256,
+    crc32,
+    verify: (role, message, signature) => Buffer.compare(modelSignature(sha256, role, message), signature) === 0,
+  },
+  readImageHeader: modelReader(sha256),
+  timestampS: 1_800_000_000,
+};
+const { crypto } = ports;
+const LAYOUT = planLayout(
+  {
+    sectorRuns: [{ count: 30, sectorBytes: 4096 }],
+    granuleBytes: 16,
+    granuleRewritable: true,
+    erasedValue: 0xff,
+  },
+  { imageBytesMax: 8192, stagingBytes: 8192 },
+);
+const OLD = modelImage({ version: 1, securityCounter: 1, imageBytes: 5000 }, sha256);
+const NEW = modelImage({ version: 2, securityCounter: 7, imageBytes: 6001 }, sha256);
+const AUTHORISATION = new Uint8Array(32).fill(0xaa);
+
+let flash: NorFlash;
+beforeEach(() => {
+  flash = createFlash(LAYOUT);
+  provision(flash, crc32, {
+    eui64: Uint8Array.of(0, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x90, 0xa0),
+    manufacturerCode: MODEL_MANUFACTURER,
+    imageType: MODEL_IMAGE_TYPE,
+    hardwareVersion: 0x1111,
+    deviceClass: 0,
+    trustAnchors: [],
+  });
+  factoryInstall(flash, ports, OLD);
+});
+
+function stage(image: SlotImage, slot: SlotIndex): PendingActivation {
+  eraseSlot(flash, slot, image.image.length);
+  writeSlotImage(flash, slot, image.image);
+  writeSlotHeader(flash, crypto, slot, image.offerBlob);
+  const checked = verifySlot(flash, ports, slot, {});
+  if (!checked.ok) throw new Error(checked.fault);
+  const { manifestDigest, imageHash } = checked.header;
+  recordStaged(flash, crypto, { slot, manifestDigest, imageHash });
+  const originatorCounter = readBootState(flash, crypto).highestOriginatorCounter + 1;
+  return { slot, manifestDigest, imageHash, originatorCounter, authorisationDigest: AUTHORISATION };
+}
+
+function spoil(slot: SlotIndex, offsetBytes = 4096): void {
+  const region = flash.partition(slot === 0 ? 'slot-0' : 'slot-1');
+  const octets = region.read(offsetBytes, 16);
+  expect(octets.some((octet) => octet !== 0)).toBe(true);
+  region.program(offsetBytes, new Uint8Array(16));
+}
+
+const loggedCodes = (): number[] => new SecurityLog(flash, crc32).entries.map((entry) => entry.code);
+
+describe('boot', () => {
+  it('runs the confirmed image and counts each boot once', () => {
+    const epochs = [1, 2, 3, 4].map(() => {
+      const result = boot(flash, ports);
+      expect(result).toMatchObject({ phase: 'confirmed', slot: 0, spareSlot: 1, events: [] });
+      return result.epoch;
+    });
+    expect(epochs).toEqual([1, 2, 3, 4]);
+  });
+
+  it('does not run a staged image that nobody activated', () => {
+    boot(flash, ports);
+    stage(NEW, 1);
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
+  });
+
+  it('tries an activated image, confirms it, and raises the floor only then', () => {
+    boot(flash, ports);
+    const activation = stage(NEW, 1);
+    recordActivation(flash, crypto, activation);
+    const trial = boot(flash, ports);
+    expect(trial).toMatchObject({ phase: 'trial', slot: 1, spareSlot: undefined });
+    expect(trial.state.confirmed).toMatchObject({ securityCounter: 1, slot: 0 });
+    expect(trial.events.map(({ code }) => code)).toEqual([0x8f43]);
+    const state = confirmTrial(flash, crypto);
+    expect(state.confirmed).toMatchObject({ slot: 1, version: 2, securityCounter: 7, imageBytes: 6001 });
+    expect(state.confirmed?.previous).toEqual({ slot: 0, imageHash: sha256([OLD.image]) });
+    expect(state.outcome).toEqual({
+      code: 'success',
+      originatorCounter: 1,
+      authorisationDigest: AUTHORISATION,
+      imageHash: sha256([NEW.image]),
+      versionAfter: 2,
+    });
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 1, spareSlot: 0, events: [] });
+    expect(loggedCodes()).toEqual([0x8f43]);
+  });
+
+  it(`reverts after ${TRIAL_BOOTS_MAX} boots that did not confirm, and says so`, () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    const phases = Array.from({ length: TRIAL_BOOTS_MAX + 2 }, () => boot(flash, ports).phase);
+    expect(phases).toEqual(['trial', 'trial', 'trial', 'confirmed', 'confirmed']);
+    const state = readBootState(flash, crypto);
+    expect(state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1, originatorCounter: 1 });
+    expect(state).toMatchObject({ confirmed: { securityCounter: 1, slot: 0 }, highestOriginatorCounter: 1 });
+    expect(state.pending).toBeUndefined();
+    expect(loggedCodes()).toEqual([0x8f43, 0x8f43]);
+    expect(() => confirmTrial(flash, crypto)).toThrow(BootError);
+  });
+
+  it.each([
+    ['in its image', 4096],
+    ['in its offer blob', 0],
+  ])('reverts at once when the trial image has rotted %s', (_, offsetBytes) => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    spoil(1, offsetBytes);
+    const result = boot(flash, ports);
+    expect(result).toMatchObject({ phase: 'confirmed', slot: 0 });
+    expect(result.state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1 });
+    expect(loggedCodes()).toEqual([0x8f1b]);
+  });
+
+  it.each([
+    ['below the floor', modelImage({ version: 3, securityCounter: 0, imageBytes: 900 }, sha256)],
+    [
+      'for other hardware',
+      modelImage({ version: 3, securityCounter: 9, imageBytes: 900, hardwareMin: 0x2000 }, sha256),
+    ],
+  ])('does not try an image %s even when it was activated', (_, image) => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(image, 1));
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
+    expect(readBootState(flash, crypto).outcome).toMatchObject({ code: 'activationFailure' });
+  });
+
+  it('runs no image with a signature that is not good, and no image of another manifest', () => {
+    const forged = { ...NEW, offerBlob: NEW.offerBlob.slice() };
+    forged.offerBlob[forged.offerBlob.length - 1]! ^= 1;
+    eraseSlot(flash, 1, NEW.image.length);
+    writeSlotImage(flash, 1, NEW.image);
+    writeSlotHeader(flash, crypto, 1, forged.offerBlob);
+    expect(verifySlot(flash, ports, 1, {})).toEqual({ ok: false, fault: 'bad-signature' });
+    const manifestDigest = new Uint8Array(32);
+    expect(verifySlot(flash, ports, 0, { manifestDigest })).toEqual({ ok: false, fault: 'wrong-manifest' });
+  });
+
+  it('takes a reader or a check that throws for a refusal', () => {
+    const boom = (): never => {
+      throw new Error('boom');
+    };
+    expect(verifySlot(flash, { ...ports, readImageHeader: boom }, 0, {})).toEqual({ ok: false, fault: 'no-header' });
+    const readImageHeader: BootPorts['readImageHeader'] = (octets) => ({
+      ...ports.readImageHeader(octets)!,
+      check: boom,
+    });
+    expect(verifySlot(flash, { ...ports, readImageHeader }, 0, {})).toEqual({ ok: false, fault: 'bad-signature' });
+  });
+
+  describe('when the confirmed image rots', () => {
+    beforeEach(() => {
+      boot(flash, ports);
+      recordActivation(flash, crypto, stage(NEW, 1));
+      boot(flash, ports);
+      confirmTrial(flash, crypto);
+      boot(flash, ports);
+    });
+
+    it('falls back to exactly the previous image, logs it at each boot, and keeps the floor', () => {
+      spoil(1);
+      const result = boot(flash, ports);
+      expect(result).toMatchObject({ phase: 'fallback', slot: 0, spareSlot: 1 });
+      expect(result.events.map(({ code }) => code)).toEqual([0x8f1b, 0x8f43]);
+      expect(boot(flash, ports)).toMatchObject({ phase: 'fallback', state: { confirmed: { securityCounter: 7 } } });
+      expect(loggedCodes()).toEqual([0x8f43, 0x8f1b, 0x8f43, 0x8f1b]);
+      expect(() => confirmTrial(flash, crypto)).toThrow(BootError);
+    });
+
+    it('leaves the fallback through a new image, whose way back is the image that ran meanwhile', () => {
+      spoil(1);
+      boot(flash, ports);
+      const newer = modelImage({ version: 3, securityCounter: 7, imageBytes: 700 }, sha256);
+      recordActivation(flash, crypto, stage(newer, 1));
+      expect(boot(flash, ports)).toMatchObject({ phase: 'trial', slot: 1 });
+      const { confirmed } = confirmTrial(flash, crypto);
+      expect(confirmed).toMatchObject({ slot: 1, version: 3, securityCounter: 7 });
+      expect(confirmed?.previous).toEqual({ slot: 0, imageHash: sha256([OLD.image]) });
+    });
+
+    it('goes back to the fallback when that new image never confirms', () => {
+      spoil(1);
+      boot(flash, ports);
+      recordActivation(
+        flash,
+        crypto,
+        stage(modelImage({ version: 3, securityCounter: 8, imageBytes: 700 }, sha256), 1),
+      );
+      const phases = Array.from({ length: TRIAL_BOOTS_MAX + 1 }, () => boot(flash, ports).phase);
+      expect(phases.at(-1)).toBe('fallback');
+      expect(readBootState(flash, crypto).outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1 });
+    });
+
+    it('does not fall back to another image in the previous slot, however good', () => {
+      stage(modelImage({ version: 4, securityCounter: 9, imageBytes: 700 }, sha256), 0);
+      spoil(1);
+      expect(boot(flash, ports)).toMatchObject({ phase: 'recovery', events: [{ code: 0x8f1b }] });
+    });
+
+    it('is in recovery when both have rotted', () => {
+      spoil(0);
+      spoil(1);
+      const result = boot(flash, ports);
+      expect(result.phase).toBe('recovery');
+      expect(boot(flash, ports).epoch).toBe(result.epoch + 1);
+    });
+
+    it('keeps trying an authorised image when there is nothing to go back to', () => {
+      recordActivation(
+        flash,
+        crypto,
+        stage(modelImage({ version: 3, securityCounter: 8, imageBytes: 700 }, sha256), 0),
+      );
+      spoil(1);
+      const phases = Array.from({ length: TRIAL_BOOTS_MAX + 3 }, () => boot(flash, ports).phase);
+      expect(new Set(phases)).toEqual(new Set(['trial']));
+      expect(confirmTrial(flash, crypto).confirmed).toMatchObject({ slot: 0, version: 3, securityCounter: 8 });
+    });
+  });
+
+  it('is in recovery on a flash that has never had an image', () => {
+    expect(boot(createFlash(LAYOUT), ports)).toMatchObject({ phase: 'recovery', epoch: 1 });
+  });
+});
+
+describe('boot records', () => {
+  const codeOf = (call: () => unknown): string | undefined => {
+    try {
+      call();
+      return undefined;
+    } catch (error) {
+      return error instanceof BootError ? error.code : String(error);
+    }
+  };
+
+  it('refuse a replayed counter, an image that is not staged, and anything during an activation', () => {
+    boot(flash, ports);
+    const activation = stage(NEW, 1);
+    const other = { ...activation, imageHash: new Uint8Array(32) };
+    expect(codeOf(() => recordActivation(flash, crypto, other))).toBe('not-staged');
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 0 }))).toBe(
+      'counter-not-new',
+    );
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 1.5 }))).toBe('bad-value');
+    recordActivation(flash, crypto, activation);
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2 }))).toBe(
+      'trial-running',
+    );
+    expect(codeOf(() => recordStaged(flash, crypto, activation))).toBe('trial-running');
+    expect(codeOf(() => confirmTrial(flash, crypto))).toBe('no-trial');
+    boot(flash, ports);
+    expect(codeOf(() => discardStaged(flash, crypto))).toBe('trial-running');
+  });
+
+  it('keep the outcome of a command that had no effect, and burn its counter', () => {
+    const outcome = {
+      code: 'hashMismatch',
+      originatorCounter: 12,
+      authorisationDigest: AUTHORISATION,
+      imageHash: new Uint8Array(32),
+      versionAfter: 1,
+    } as const;
+    recordOutcome(flash, crypto, outcome);
+    expect(readBootState(flash, crypto)).toMatchObject({ outcome, highestOriginatorCounter: 12 });
+    expect(codeOf(() => recordOutcome(flash, crypto, outcome))).toBe('counter-not-new');
+  });
+
+  it('cancel a pending activation with the staged image it names', () => {
+    const activation = stage(NEW, 1);
+    recordActivation(flash, crypto, activation);
+    expect(discardStaged(flash, crypto)).toEqual(activation);
+    expect(discardStaged(flash, crypto)).toBeUndefined();
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
+    expect(readBootState(flash, crypto).highestOriginatorCounter).toBe(1);
+  });
+
+  it('give back every part of a state', () => {
+    const digest = (value: number): Uint8Array => new Uint8Array(32).fill(value);
+    const state: BootState = {
+      bootEpoch: 0xffff_fffe,
+      highestOriginatorCounter: Number.MAX_SAFE_INTEGER,
+      confirmed: {
+        slot: 1,
+        manifestDigest: digest(1),
+        imageHash: digest(2),
+        version: 0xffff_ffff,
+        imageBytes: 971_304,
+        securityCounter: 2 ** 40,
+        previous: { slot: 0, imageHash: digest(3) },
+      },
+      staged: { slot: 1, manifestDigest: digest(4), imageHash: digest(5) },
+      pending: {
+        slot: 1,
+        manifestDigest: digest(6),
+        imageHash: digest(7),
+        originatorCounter: 2 ** 41,
+        authorisationDigest: digest(8),
+      },
+      trial: { bootCount: 3, version: 4, imageBytes: 5, securityCounter: 6 },
+      outcome: {
+        code: 'noImageHeld',
+        originatorCounter: 9,
+        authorisationDigest: digest(9),
+        imageHash: digest(10),
+        versionAfter: 11,
+      },
+      lastRunVersion: 12,
+    };
+    expect(decodeBootState(encodeBootState('boot', state))).toEqual(state);
+  });
+});

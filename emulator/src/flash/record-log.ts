@@ -1,0 +1,206 @@
+import { FlashError } from '../errors.js';
+import { RECORD_WRITE_TRIES_MAX } from '../limits.js';
+import { isFilled, sameOctets } from '../octets.js';
+import type { Crc32, FlashRegion, Sector } from './flash-port.js';
+import { recordSlotBytes } from './layout-plan.js';
+
+/** Which log, and how much each of its records carries. */
+export interface RecordLogFormat {
+  /** 1 to 255; a record of another log is not a record here. */
+  readonly logId: number;
+  readonly payloadBytes: number;
+}
+
+export interface LogRecord {
+  /** Grows by at least 1 with each record, over all sectors. */
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+// docs/FLASH-FILE.md §4 draws this layout; what is not payload is RECORD_OVERHEAD_BYTES.
+const AT = { sequence: 0, generation: 4, logId: 8, kind: 9, length: 10, payload: 12 } as const;
+const CRC_BYTES = 4;
+const KIND = { header: 1, opening: 2, appended: 3 } as const;
+
+/** One sector: a header, then records. */
+interface Page {
+  readonly region: FlashRegion;
+  readonly sectorIndex: number;
+  readonly offsetBytes: number;
+  readonly slotCount: number;
+  /** 0: not committed, to be erased before use. */
+  generation: number;
+  records: LogRecord[];
+  nextSlot: number;
+}
+
+/**
+ * An append-only log in a ring of sectors, two or more. One sector takes records until it is full; then the oldest one
+ * is erased, gets the first record of its generation, and only then the header that commits it. So a cut leaves the
+ * records as they were or with the new one, half a record fails its CRC and is stepped over, and no step takes more
+ * than three flash operations (and one for each record carried over).
+ *
+ * A log object lives as long as the power: after a PowerLost, open it again.
+ */
+export class RecordLog {
+  readonly #format: RecordLogFormat;
+  readonly #crc32: Crc32;
+  readonly #pages: readonly Page[];
+  readonly #slotBytes: number;
+  #nextSequence: number;
+
+  /** @throws FlashError `bad-layout` for fewer than two sectors, or one without room for a header and a record; PowerLost */
+  constructor(regions: readonly FlashRegion[], format: RecordLogFormat, crc32: Crc32) {
+    this.#format = format;
+    this.#crc32 = crc32;
+    this.#slotBytes = recordSlotBytes(format.payloadBytes, regions[0]?.granuleBytes ?? 1);
+    this.#nextSequence = 1;
+    this.#pages = regions.flatMap((region) => region.sectors.map((sector) => this.#openPage(region, sector)));
+    if (this.#pages.length < 2 || this.#pages.some(({ slotCount }) => slotCount < 2)) {
+      throw new FlashError('bad-layout', `a log needs two sectors of at least ${2 * this.#slotBytes} octets`);
+    }
+  }
+
+  /** Intact records of all committed sectors, oldest first. A record that was carried over may be there twice. */
+  get records(): readonly LogRecord[] {
+    return recordsOf(this.#pages);
+  }
+
+  /** Records that are there at any time, were none ever torn: the ring without its largest sector. */
+  get capacity(): number {
+    const counts = this.#pages.map(({ slotCount }) => slotCount - 1);
+    return counts.reduce((sum, count) => sum + count, 0) - Math.max(...counts);
+  }
+
+  /**
+   * Makes one record durable. All or nothing: before the last flash operation the log reads as it did.
+   *
+   * @param payload - At most `payloadBytes` octets.
+   * @param carry - Called before a sector is erased with the records that stay: what must be written again, oldest first;
+   *   what does not fit into one sector is left out, the oldest first.
+   * @throws FlashError `worn` when flash does not take the record, `out-of-range` when it is too long; PowerLost
+   */
+  append(payload: Uint8Array, carry: (kept: readonly LogRecord[]) => readonly Uint8Array[] = () => []): void {
+    if (payload.length > this.#format.payloadBytes) throw new FlashError('out-of-range', 'the record is too long');
+    const current = this.#current();
+    if (current !== undefined && this.#putAnywhere(current, KIND.appended, current.generation, payload)) return;
+    const oldest = this.#oldest(current);
+    const kept = recordsOf(this.#pages.filter((page) => page !== oldest));
+    this.#openNext(oldest, (current?.generation ?? 0) + 1, [...carry(kept), payload]);
+  }
+
+  #openNext(page: Page, generation: number, payloads: readonly Uint8Array[]): void {
+    page.generation = 0;
+    page.records = [];
+    page.nextSlot = 1;
+    // Always erased anew: octets that look erased may be what an interrupted erase or program left.
+    page.region.eraseSector(page.sectorIndex);
+    // Better to lose the oldest of what is carried over than to take no record any more.
+    for (const payload of payloads.slice(1 - page.slotCount)) {
+      if (!this.#putAnywhere(page, KIND.opening, generation, payload)) throw worn();
+    }
+    const header = this.#encode(KIND.header, generation, new Uint8Array(0));
+    page.region.program(page.offsetBytes, header);
+    if (!sameOctets(page.region.read(page.offsetBytes, header.length), header)) throw worn();
+    page.generation = generation;
+  }
+
+  #putAnywhere(page: Page, kind: number, generation: number, payload: Uint8Array): boolean {
+    for (let tries = 0; tries < RECORD_WRITE_TRIES_MAX && page.nextSlot < page.slotCount; tries++) {
+      if (this.#put(page, kind, generation, payload)) return true;
+    }
+    return false;
+  }
+
+  // Read back at once: a record that flash did not take is stepped over.
+  #put(page: Page, kind: number, generation: number, payload: Uint8Array): boolean {
+    const offsetBytes = page.offsetBytes + page.nextSlot * this.#slotBytes;
+    const sequence = this.#nextSequence;
+    const octets = this.#encode(kind, generation, payload);
+    page.nextSlot += 1;
+    page.region.program(offsetBytes, octets);
+    if (!sameOctets(page.region.read(offsetBytes, octets.length), octets)) return false;
+    page.records.push({ sequence, payload: new Uint8Array(payload) });
+    return true;
+  }
+
+  #encode(kind: number, generation: number, payload: Uint8Array): Uint8Array {
+    const octets = new Uint8Array(this.#slotBytes);
+    const view = new DataView(octets.buffer);
+    view.setUint32(AT.sequence, this.#nextSequence++, true);
+    view.setUint32(AT.generation, generation, true);
+    view.setUint8(AT.logId, this.#format.logId);
+    view.setUint8(AT.kind, kind);
+    view.setUint16(AT.length, payload.length, true);
+    octets.set(payload, AT.payload);
+    const crcAt = octets.length - CRC_BYTES;
+    view.setUint32(crcAt, this.#crc32(octets.subarray(0, crcAt)), true);
+    return octets;
+  }
+
+  #openPage(region: FlashRegion, sector: Sector): Page {
+    const slotCount = Math.floor(sector.lengthBytes / this.#slotBytes);
+    const { index: sectorIndex, offsetBytes } = sector;
+    const page: Page = { region, sectorIndex, offsetBytes, slotCount, generation: 0, records: [], nextSlot: 1 };
+    const octets = region.read(offsetBytes, sector.lengthBytes);
+    const found: Found[] = [];
+    for (let slot = 0; slot < slotCount; slot++) {
+      const at = slot * this.#slotBytes;
+      if (isFilled(octets, at, this.#slotBytes, region.erasedValue)) continue;
+      if (slot > 0) page.nextSlot = slot + 1;
+      const record = this.#decode(octets.subarray(at, at + this.#slotBytes));
+      if (record !== undefined) found.push(record);
+    }
+    // Records are appended only after the header: one of them proves the commit even when the header has rotted.
+    const proof = found.find(({ kind }) => kind !== KIND.opening);
+    if (proof === undefined) return page;
+    page.generation = proof.generation;
+    page.records = found
+      .filter(({ kind, generation }) => kind !== KIND.header && generation === proof.generation)
+      .map(({ record }) => record);
+    return page;
+  }
+
+  #decode(slot: Uint8Array): Found | undefined {
+    const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);
+    const length = view.getUint16(AT.length, true);
+    const crcAt = slot.length - CRC_BYTES;
+    if (view.getUint8(AT.logId) !== this.#format.logId || length > this.#format.payloadBytes) return undefined;
+    if (view.getUint32(crcAt, true) !== this.#crc32(slot.subarray(0, crcAt))) return undefined;
+    const sequence = view.getUint32(AT.sequence, true);
+    // Records of a sector that was never committed count here too: no sequence number is used twice.
+    this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
+    return {
+      kind: view.getUint8(AT.kind),
+      generation: view.getUint32(AT.generation, true),
+      record: { sequence, payload: slot.slice(AT.payload, AT.payload + length) },
+    };
+  }
+
+  #current(): Page | undefined {
+    const newest = this.#pages.reduce((best, page) => (page.generation > best.generation ? page : best));
+    return newest.generation > 0 ? newest : undefined;
+  }
+
+  #oldest(current: Page | undefined): Page {
+    const others = this.#pages.filter((page) => page !== current);
+    return others.reduce((best, page) => (page.generation < best.generation ? page : best));
+  }
+}
+
+interface Found {
+  readonly kind: number;
+  readonly generation: number;
+  readonly record: LogRecord;
+}
+
+function recordsOf(pages: readonly Page[]): readonly LogRecord[] {
+  return pages
+    .filter(({ generation }) => generation > 0)
+    .flatMap(({ records }) => records)
+    .toSorted((a, b) => a.sequence - b.sequence);
+}
+
+function worn(): FlashError {
+  return new FlashError('worn', 'flash does not keep what is programmed into it; the device needs repair');
+}

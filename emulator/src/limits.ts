@@ -1,0 +1,47 @@
+/** Every bound of the virtual meter, with its unit in the name. */
+
+// Flash
+export const GRANULE_BYTES_MAX = 512;
+export const SECTOR_BYTES_MAX = 1_048_576;
+export const SECTOR_RUNS_MAX = 64;
+export const FLASH_BYTES_MAX = 67_108_864;
+export const PARTITION_NAME_BYTES = 16;
+/** The file's header has this much room; the raw flash octets start right after it. */
+export const FLASH_FILE_HEADER_BYTES = 4096;
+
+// Record logs: octets a record needs beside its payload (sequence, generation, log, kind, length, CRC).
+export const RECORD_OVERHEAD_BYTES = 16;
+/** Slots tried for one record before the next sector is opened, and before flash counts as worn. */
+export const RECORD_WRITE_TRIES_MAX = 3;
+
+// Slots: the first octets of a slot hold the offer blob, the Manufacturer Image follows.
+export const SLOT_HEADER_BYTES = 4096;
+/** The offer blob shares its area with a length (2 octets) and a CRC (4 octets). */
+export const OFFER_BLOB_BYTES_MAX: number = SLOT_HEADER_BYTES - 6;
+export const IMAGE_BYTES_MAX = 2_097_152;
+/** What verification reads at once. */
+export const VERIFY_CHUNK_BYTES = 65_536;
+/** What the factory programs at once. */
+export const FACTORY_CHUNK_BYTES = 4096;
+
+// Boot
+export const BOOT_PAYLOAD_BYTES = 416;
+/** Boots a trial gets to confirm itself; the next one reverts. */
+export const TRIAL_BOOTS_MAX = 3;
+
+// Staging: room for the map of durable blocks.
+export const STAGING_BYTES_DEFAULT = 32_768;
+
+// Meter
+export const REGISTER_PAYLOAD_BYTES = 16;
+/**
+ * A register record is written once this much was counted since the last one. A power cut loses less than this
+ * and the energy of the step it falls into; a `flush` before (power failing, a reading given out) loses nothing.
+ */
+export const REGISTER_PERSIST_WH = 100;
+export const SECURITY_PAYLOAD_BYTES = 16;
+export const SECURITY_LOG_ENTRIES = 100;
+export const TRUST_ANCHORS_MAX = 8;
+export const PUBLIC_KEY_BYTES = 65;
+export const EUI64_BYTES = 8;
+export const DIGEST_BYTES = 32;

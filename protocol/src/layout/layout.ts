@@ -1,0 +1,169 @@
+/**
+ * The one typed, range-checked wrapper around buffer-layout: a layout is drawn once, each field named once, its offset derived.
+ * buffer-layout itself takes only a Buffer, reads past a short source silently and lets numbers wrap, so all three are checked here.
+ */
+import { Buffer } from '#buffer';
+import * as bufferLayout from 'buffer-layout';
+import { LocalProtocolError } from '../errors.js';
+
+type Kind = 'u8' | 'u16' | 'u32' | 'u64' | 'octets' | 'reserved';
+
+export interface Field<T> {
+  readonly kind: Kind;
+  readonly bytes: number;
+  /** Never set: carries the type of the decoded value. */
+  readonly value?: T;
+}
+
+export const u8: Field<number> = { kind: 'u8', bytes: 1 };
+export const u16: Field<number> = { kind: 'u16', bytes: 2 };
+export const u32: Field<number> = { kind: 'u32', bytes: 4 };
+export const u64: Field<bigint> = { kind: 'u64', bytes: 8 };
+/** A fixed run of octets; decoded as a copy. */
+export function octets(bytes: number): Field<Uint8Array> {
+  return { kind: 'octets', bytes };
+}
+/** Octets that are written as zero; `decode` gives them back so that signed objects can refuse what is not zero. */
+export function reserved(bytes: number): Field<Uint8Array> {
+  return { kind: 'reserved', bytes };
+}
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+type FieldValue<F> = F extends Field<infer T> ? T : never;
+type ReservedNames<F extends Fields> = { [K in keyof F]: K extends `reserved${string}` ? K : never }[keyof F];
+
+/** What a layout decodes to and encodes from; fields named `reserved…` are left out. */
+export type Plain<F extends Fields> = { readonly [K in Exclude<keyof F, ReservedNames<F>>]: FieldValue<F[K]> };
+
+export interface Layout<F extends Fields> {
+  readonly bytes: number;
+  /** Offset of each field from the start of the layout. */
+  readonly at: { readonly [K in keyof F]: number };
+  /**
+   * Writes `value` at `offsetBytes` of `target`.
+   *
+   * @throws {@link LocalProtocolError} when a number is out of its field's range, an octet run has another length, or the target is too short.
+   */
+  encodeInto(value: Plain<F>, target: Uint8Array, offsetBytes: number): void;
+  encode(value: Plain<F>): Uint8Array;
+  /**
+   * Reads at `offsetBytes`; the caller has checked that `bytes` octets are there.
+   *
+   * @throws {@link LocalProtocolError} when they are not.
+   */
+  decode(source: Uint8Array, offsetBytes?: number): Plain<F>;
+  /** True when every reserved octet is zero. */
+  reservedIsZero(source: Uint8Array, offsetBytes?: number): boolean;
+}
+
+export function layout<const F extends Fields>(fields: F): Layout<F> {
+  const entries = Object.entries(fields);
+  const at = offsetsOf(entries);
+  const bytes = entries.reduce((sum, [, field]) => sum + field.bytes, 0);
+  const struct = bufferLayout.struct(entries.flatMap(([name, field]) => parts(name, field)));
+  const reservedRuns = entries.filter(([, f]) => f.kind === 'reserved').map(([name, f]) => [at[name]!, f.bytes] as const);
+  const zeros = Object.fromEntries(
+    entries.filter(([, f]) => f.kind === 'reserved').map(([name, f]) => [name, bufferOver(new Uint8Array(f.bytes))]),
+  );
+  const wide = entries.filter(([, f]) => f.kind === 'u64').map(([name]) => name);
+  const runs = entries.filter(([, f]) => f.kind === 'octets').map(([name]) => name);
+
+  function encodeInto(value: Plain<F>, target: Uint8Array, offsetBytes: number): void {
+    if (offsetBytes + bytes > target.length) throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${target.length}`);
+    const source = value as Readonly<Record<string, unknown>>;
+    const plain: Record<string, unknown> = { ...zeros };
+    for (const [name, field] of entries) {
+      if (field.kind !== 'reserved') plain[name] = checked(name, field, source[name]);
+    }
+    for (const name of wide) splitWide(plain, name);
+    struct.encode(plain, bufferOver(target), offsetBytes);
+  }
+
+  return {
+    bytes,
+    at: at as { [K in keyof F]: number },
+    encodeInto,
+    encode(value) {
+      const target = new Uint8Array(bytes);
+      encodeInto(value, target, 0);
+      return target;
+    },
+    decode(source, offsetBytes = 0) {
+      if (offsetBytes + bytes > source.length) throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${source.length}`);
+      const plain = struct.decode(bufferOver(source), offsetBytes);
+      for (const name of wide) joinWide(plain, name);
+      for (const name of runs) plain[name] = new Uint8Array(plain[name] as Uint8Array);
+      for (const name of Object.keys(zeros)) delete plain[name];
+      return plain as Plain<F>;
+    },
+    reservedIsZero(source, offsetBytes = 0) {
+      return reservedRuns.every(([start, length]) => {
+        for (let i = 0; i < length; i++) if (source[offsetBytes + start + i] !== 0) return false;
+        return true;
+      });
+    },
+  };
+}
+
+const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
+const U64_END = 1n << 64n;
+
+function checked(name: string, field: Field<unknown>, value: unknown): unknown {
+  switch (field.kind) {
+    case 'u8':
+    case 'u16':
+    case 'u32':
+      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX[field.kind]) return value;
+      throw new LocalProtocolError(`${name} is not a ${field.kind}: ${String(value)}`);
+    case 'u64':
+      if (typeof value === 'bigint' && value >= 0n && value < U64_END) return value;
+      throw new LocalProtocolError(`${name} is not a u64: ${String(value)}`);
+    case 'octets':
+      if (value instanceof Uint8Array && value.length === field.bytes) return bufferOver(value);
+      throw new LocalProtocolError(`${name} is not a run of ${field.bytes} octets`);
+    case 'reserved':
+      return undefined;
+  }
+}
+
+function parts(name: string, field: Field<unknown>): bufferLayout.Layout[] {
+  switch (field.kind) {
+    case 'u8':
+      return [bufferLayout.u8(name)];
+    case 'u16':
+      return [bufferLayout.u16(name)];
+    case 'u32':
+      return [bufferLayout.u32(name)];
+    case 'u64': // two halves: buffer-layout's own 64-bit integers decode to a Number and lose octets past 2^53
+      return [bufferLayout.u32(`${name}.low`), bufferLayout.u32(`${name}.high`)];
+    case 'octets':
+    case 'reserved':
+      return [bufferLayout.blob(field.bytes, name)];
+  }
+}
+
+function splitWide(plain: Record<string, unknown>, name: string): void {
+  const value = plain[name] as bigint;
+  plain[`${name}.low`] = Number(value & 0xffffffffn);
+  plain[`${name}.high`] = Number(value >> 32n);
+}
+
+function joinWide(plain: Record<string, unknown>, name: string): void {
+  plain[name] = (BigInt(plain[`${name}.high`] as number) << 32n) | BigInt(plain[`${name}.low`] as number);
+  delete plain[`${name}.low`];
+  delete plain[`${name}.high`];
+}
+
+function offsetsOf(entries: readonly (readonly [string, Field<unknown>])[]): Record<string, number> {
+  const at: Record<string, number> = {};
+  let offset = 0;
+  for (const [name, field] of entries) {
+    at[name] = offset;
+    offset += field.bytes;
+  }
+  return at;
+}
+
+function bufferOver(view: Uint8Array): OctetBuffer {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+}

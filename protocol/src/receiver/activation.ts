@@ -1,0 +1,147 @@
+/** SEAL, ACTIVATE, READ_VERSION: staging is not activation, and no effect happens twice (SPEC.md §10.7, §10.8). */
+import { decodeAuthorisation } from '../authorisation/authorisation.js';
+import type { OutcomeCode, OutcomeFields } from '../authorisation/outcome.js';
+import { equalOctets } from '../layout/octets.js';
+import { HASH_BYTES } from '../limits.js';
+import { HOST_TYPES, type Activate, type Seal } from '../message/host-messages.js';
+import { isComplete, markSealed } from '../staging/staging.js';
+import {
+  ALERT_CODES,
+  type ActivationMemory,
+  type ReceiverEffect,
+  type ReceiverInput,
+  type ReceiverState,
+  type ReceiverStep,
+  type ReplyTo,
+} from './receiver-types.js';
+import { busy, busyCause, refuse, send, to } from './replies.js';
+
+const ZERO_HASH = new Uint8Array(HASH_BYTES);
+/** Octets of an authorisation that say what it permits: what must be equal for it to be the same one. */
+const BODY_BYTES = 104;
+
+export function onSeal(state: ReceiverState, seal: Seal, sequence: number): ReceiverStep {
+  if (state.device.mode === 'trial') return to(state, busy(state, sequence, 'trial'));
+  const cause = busyCause(state);
+  if (cause !== undefined) return to(state, busy(state, sequence, cause === 'erasing' ? 'checking' : cause));
+  const { held } = state;
+  const reply = replyTo(state, sequence, seal.nonce);
+  if (held === undefined || !equalOctets(held.manifestDigest, seal.manifestDigest)) {
+    return to(state, signSeal(state, reply, 'noImageHeld', ZERO_HASH, seal.manifestDigest));
+  }
+  if (held.sealed) return to(state, signSeal(state, reply, 'success', held.manifest.imageHash, held.manifestDigest));
+  if (!isComplete(held)) {
+    const missing = held.map.blockCount - held.map.durableCount;
+    return to(state, refuse(state, sequence, HOST_TYPES.seal, 'incomplete', missing));
+  }
+  return to({ ...state, activity: { kind: 'sealing', sequence, nonce: seal.nonce } }, { kind: 'seal-image', image: held });
+}
+
+export function onImageSealed(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'image-sealed' }>): ReceiverStep {
+  if (state.activity.kind !== 'sealing' || state.held === undefined) return to(state);
+  const { sequence, nonce } = state.activity;
+  const reply = replyTo(state, sequence, nonce);
+  const ok = input.code === 'success';
+  const alert: ReceiverEffect = {
+    kind: 'alert',
+    alertCode: ok ? ALERT_CODES.verificationSuccessful : ALERT_CODES.verificationFailed,
+    payload: input.imageHash,
+  };
+  const sealed: ReceiverState = {
+    ...state,
+    activity: { kind: 'idle' },
+    session: undefined,
+    held: ok ? markSealed(state.held) : undefined,
+    tally: ok ? state.tally : undefined,
+  };
+  return to(sealed, alert, signSeal(sealed, reply, input.code, input.imageHash, state.held.manifestDigest));
+}
+
+export function onActivate(state: ReceiverState, activate: Activate, sequence: number): ReceiverStep {
+  const cause = busyCause(state);
+  if (cause !== undefined && cause !== 'activating') return to(state, busy(state, sequence, 'checking'));
+  const decoded = decodeAuthorisation(activate.authorisation);
+  if (!decoded.ok || !decoded.value.countersigned) return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationMalformed'));
+  if (!equalOctets(decoded.value.deviceId, state.device.deviceId)) {
+    return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationWrongDevice'));
+  }
+  const reply = replyTo(state, sequence, activate.nonce);
+  return to(state, { kind: 'check-authorisation', octets: activate.authorisation, reply });
+}
+
+export function onAuthorisationChecked(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'authorisation-checked' }>,
+): ReceiverStep {
+  const { reply, result, nowS } = input;
+  const no = (refusal: Parameters<typeof refuse>[3], detail = 0): ReceiverStep =>
+    to(state, refuse(state, reply.sequence, HOST_TYPES.activate, refusal, detail));
+  if (!result.ok) return no(result.fault.code);
+  const { originatorCounter, imageHash, manifestDigest, notBeforeS, notAfterS } = result.value;
+  const body = input.octets.slice(0, BODY_BYTES);
+  const last = state.activation;
+  if (last.body !== undefined && equalOctets(last.body, body)) {
+    if (last.result !== 'pending') return to(state, signActivation(state, reply, last, last.result));
+    return to(state, busy(state, reply.sequence, state.device.mode === 'trial' ? 'trial' : 'activating'));
+  }
+  if (originatorCounter <= last.originatorCounter) {
+    return no('originatorCounterUsed', Number(last.originatorCounter & 0xffffffffn));
+  }
+  if (nowS < notBeforeS) return no('authorisationNotYetValid');
+  if (nowS > notAfterS) return no('authorisationExpired');
+  if (state.device.mode === 'trial' || state.activity.kind === 'activating') return no('trialRunning');
+  const memory = { originatorCounter, body, imageHash, manifestDigest };
+  const store = (code: OutcomeCode): ReceiverStep => to(state, { kind: 'store-counter', memory: { ...memory, result: code }, reply });
+  if (state.device.mode === 'confirmed' && equalOctets(imageHash, state.device.runningHash)) return store('success');
+  const { held } = state;
+  if (held === undefined || !held.sealed) return store('noImageHeld');
+  if (!equalOctets(held.manifest.imageHash, imageHash) || !equalOctets(held.manifestDigest, manifestDigest)) return store('hashMismatch');
+  const pending: ActivationMemory = { ...memory, result: 'pending' };
+  const activating: ReceiverState = { ...state, session: undefined, activation: pending, activity: { kind: 'activating' } };
+  return to(activating, { kind: 'activate', memory: pending }, busy(activating, reply.sequence, 'activating'));
+}
+
+export function onCounterStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'counter-stored' }>): ReceiverStep {
+  const { memory, reply } = input;
+  if (!input.ok || memory.result === 'pending') return to(state, refuse(state, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
+  const stored: ReceiverState = { ...state, activation: memory };
+  return to(stored, signActivation(stored, reply, memory, memory.result));
+}
+
+export function onReadVersion(state: ReceiverState, nonce: Uint8Array, sequence: number): ReceiverStep {
+  const fields = outcomeFields(state, {
+    kind: 'version',
+    code: 'success',
+    imageHash: state.device.runningHash,
+    manifestDigest: ZERO_HASH,
+    originatorCounter: 0n,
+    nonce,
+  });
+  return to(state, { kind: 'sign-outcome', fields, reply: replyTo(state, sequence, nonce), as: 'outcome' });
+}
+
+export function onOutcomeSigned(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'outcome-signed' }>): ReceiverStep {
+  return to(state, send(state, input.reply.sequence, { kind: input.as, outcome: input.octets }, input.reply.sessionTag));
+}
+
+function signSeal(state: ReceiverState, reply: ReplyTo, code: OutcomeCode, imageHash: Uint8Array, manifestDigest: Uint8Array): ReceiverEffect {
+  const fields = outcomeFields(state, { kind: 'seal', code, imageHash, manifestDigest, originatorCounter: 0n, nonce: reply.nonce });
+  return { kind: 'sign-outcome', fields, reply, as: 'sealed' };
+}
+
+function signActivation(state: ReceiverState, reply: ReplyTo, memory: ActivationMemory, code: OutcomeCode): ReceiverEffect {
+  const { imageHash, manifestDigest, originatorCounter } = memory;
+  const fields = outcomeFields(state, { kind: 'activation', code, imageHash, manifestDigest, originatorCounter, nonce: reply.nonce });
+  return { kind: 'sign-outcome', fields, reply, as: 'outcome' };
+}
+
+type Spoken = Pick<OutcomeFields, 'kind' | 'code' | 'imageHash' | 'manifestDigest' | 'originatorCounter' | 'nonce'>;
+
+function outcomeFields(state: ReceiverState, spoken: Spoken): OutcomeFields {
+  const { deviceId, runningHash, runningVersion, securityCounter, bootEpoch } = state.device;
+  return { ...spoken, deviceId, runningHash, runningVersion, securityCounter, bootEpoch };
+}
+
+function replyTo(state: ReceiverState, sequence: number, nonce: Uint8Array): ReplyTo {
+  return { sessionTag: state.session?.tag ?? 0, sequence, nonce };
+}

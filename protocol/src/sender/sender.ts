@@ -1,0 +1,145 @@
+/**
+ * The host's side of the conversation: find the meter, offer, fill the holes, seal, activate, believe only what is signed (SPEC.md §10).
+ * Every step is idempotent at the meter, so whatever is lost is said again, and a new link begins with HELLO.
+ */
+import { BUSY_MS_MAX, KEEPALIVE_MS, SILENCE_MS_MAX } from '../limits.js';
+import { equalOctets, toHex } from '../layout/octets.js';
+import type { Received } from '../message/envelope.js';
+import type { MeterHello, MeterMessage } from '../message/meter-messages.js';
+import { refusalOf } from '../refusal.js';
+import { ask, askAgain, event, fail, failRefused, greet, nonceOf, postpone, to } from './asking.js';
+import { onOutcomeChecked } from './outcome.js';
+import { onAccept, onMap, onTransferMessage, onTransferTick, transferDeadlineMs } from './sending.js';
+import type { PendingRequest, SenderInput, SenderPlan, SenderState, SenderStep } from './sender-types.js';
+
+export function startSender(plan: SenderPlan, nowMs: number): SenderState {
+  return {
+    plan,
+    phase: { kind: 'waiting-for-link' },
+    milestone: 'start',
+    meter: undefined,
+    heardAtMs: nowMs,
+    busySinceMs: undefined,
+    nextRequest: 1,
+    stats: {
+      sentBytes: 0,
+      dataFrames: 0,
+      lostFrames: 0,
+      sessions: 0,
+      resumedFromBlocks: 0,
+      resumedFromBytes: 0,
+      discardedBytes: 0,
+      durableBytes: 0,
+    },
+  };
+}
+
+/** Next state and what the host must do. Total: no octets of a peer make it throw. */
+export function stepSender(state: SenderState, input: SenderInput, nowMs: number): SenderStep {
+  if (state.phase.kind === 'ended') return to(state);
+  switch (input.kind) {
+    case 'link-up':
+      return greet({ ...state, heardAtMs: nowMs, busySinceMs: undefined }, nowMs);
+    case 'link-down':
+      return to({ ...state, phase: { kind: 'waiting-for-link' } });
+    case 'give-up':
+      return fail(state, state.meter === undefined ? 'no-answer' : 'interrupted', input.detail);
+    case 'heard':
+      return onHeard(state, input.received, nowMs);
+    case 'outcome-checked':
+      return state.phase.kind === 'checking' ? onOutcomeChecked(state, state.phase.request, input, nowMs) : to(state);
+    case 'tick':
+      return onTick(state, nowMs);
+  }
+}
+
+/** When the host owes a `tick`; undefined while nothing waits. */
+export function wakeSenderAtMs(state: SenderState): number | undefined {
+  switch (state.phase.kind) {
+    case 'asking':
+      return Math.min(state.phase.request.nextAtMs, state.heardAtMs + SILENCE_MS_MAX);
+    case 'sending':
+      return Math.min(transferDeadlineMs(state.phase.transfer), state.heardAtMs + SILENCE_MS_MAX, keepaliveAtMs(state));
+    case 'waiting-for-link':
+    case 'checking':
+    case 'ended':
+      return undefined;
+  }
+}
+
+function onTick(state: SenderState, nowMs: number): SenderStep {
+  const { phase } = state;
+  if (phase.kind !== 'asking' && phase.kind !== 'sending') return to(state);
+  if (nowMs - state.heardAtMs >= SILENCE_MS_MAX) {
+    const reason = state.meter === undefined ? 'no-answer' : 'interrupted';
+    return fail(state, reason, `nothing was heard for ${SILENCE_MS_MAX} ms`);
+  }
+  if (phase.kind === 'sending') return onTransferTick(state, phase.transfer, nowMs >= keepaliveAtMs(state), nowMs);
+  return askAgain(state, phase.request, nowMs);
+}
+
+function keepaliveAtMs(state: SenderState): number {
+  const probed = state.phase.kind === 'sending' ? (state.phase.transfer.probe?.sentAtMs ?? 0) : 0;
+  return Math.max(state.heardAtMs, probed) + KEEPALIVE_MS;
+}
+
+function onHeard(state: SenderState, received: Received<MeterMessage>, nowMs: number): SenderStep {
+  if (received.kind !== 'message') return to(state);
+  const { message, sequence, sessionTag } = received.envelope;
+  const heard: SenderState = { ...state, heardAtMs: nowMs, busySinceMs: message.kind === 'busy' ? state.busySinceMs : undefined };
+  if (message.kind === 'alert') return to(heard, event({ kind: 'alert', alertCode: message.alertCode }));
+  if (heard.phase.kind === 'sending') return onTransferMessage(heard, heard.phase.transfer, received.envelope, nowMs);
+  if (heard.phase.kind !== 'asking' || sequence !== heard.phase.request.sequence) return to(heard);
+  return onAnswer(heard, heard.phase.request, message, sessionTag, nowMs);
+}
+
+function onAnswer(state: SenderState, request: PendingRequest, message: MeterMessage, sessionTag: number, nowMs: number): SenderStep {
+  const asked = request.message;
+  if (message.kind === 'busy') {
+    if (nowMs - (state.busySinceMs ?? nowMs) > BUSY_MS_MAX) return fail(state, 'interrupted', `the meter was busy for ${BUSY_MS_MAX} ms`);
+    return to(postpone(state, request, message.etaMs, nowMs), event({ kind: 'busy', cause: message.cause, etaMs: message.etaMs }));
+  }
+  if (message.kind === 'refuse') return onRefused(state, request, message.code, message.detail, nowMs);
+  switch (asked.kind) {
+    case 'hello':
+      return message.kind === 'meter-hello' && equalOctets(message.nonce, asked.nonce) ? onHello(state, message, nowMs) : to(state);
+    case 'offer':
+      return message.kind === 'accept' ? onAccept(state, asked, message, sessionTag, nowMs) : to(state);
+    case 'get-map':
+      return message.kind === 'map' ? onMap(state, message, nowMs) : to(state);
+    case 'seal':
+      return message.kind === 'sealed' ? checkOutcome(state, request, message.outcome) : to(state);
+    case 'activate':
+    case 'read-version':
+      return message.kind === 'outcome' ? checkOutcome(state, request, message.outcome) : to(state);
+  }
+}
+
+function checkOutcome(state: SenderState, request: PendingRequest, octets: Uint8Array): SenderStep {
+  return to({ ...state, phase: { kind: 'checking', request } }, { kind: 'check-outcome', octets });
+}
+
+function onHello(state: SenderState, meter: MeterHello, nowMs: number): SenderStep {
+  const meant = state.meter?.deviceId ?? state.plan.deviceId;
+  if (meant !== undefined && !equalOctets(meant, meter.deviceId)) {
+    return fail(state, 'device-changed', `meter ${toHex(meter.deviceId)} answers where ${toHex(meant)} was meant`);
+  }
+  const found: SenderState = { ...state, meter };
+  const tell = event({ kind: 'meter-found', meter });
+  const { image, authorisation } = state.plan;
+  if (authorisation !== undefined && (state.milestone === 'activating' || image === undefined)) {
+    return ask(found, { kind: 'activate', authorisation, nonce: nonceOf(found) }, 0, nowMs, tell);
+  }
+  if (image === undefined) return ask(found, { kind: 'read-version', nonce: nonceOf(found) }, 0, nowMs, tell);
+  const { otaHeader, gbcsSignature, manifest } = image;
+  const offerNonce = new DataView(nonceOf(found).buffer).getUint32(4, true);
+  return ask(found, { kind: 'offer', replace: state.plan.replace, offerNonce, manifest: manifest.octets, otaHeader, gbcsSignature }, 0, nowMs, tell);
+}
+
+function onRefused(state: SenderState, request: PendingRequest, code: number, detail: number, nowMs: number): SenderStep {
+  const refusal = refusalOf(code);
+  // The meter lost the session (a restart, a power cut), or not all that it held: begin again, it will say what it has.
+  if (refusal === 'noSession' || refusal === 'incomplete') return greet(state, nowMs);
+  if (refusal === 'busyWithOther') return to(postpone(state, request, request.intervalMs, nowMs));
+  return failRefused(state, code, detail);
+}
