@@ -29,7 +29,12 @@ export interface Link {
   readonly capabilities: LinkCapabilities;
   /** Octets accepted by `send` and not yet handed to the system. 0 after a close. */
   readonly bufferedBytes: number;
-  /** Never blocks; the octets are copied, or owned by the link. Silently dropped after a close. */
+  /**
+   * Never blocks; the octets are copied. Silently dropped after a close. When more than the link's send buffer waits, the
+   * link closes as `failed` with `too-large`: look at `bufferedBytes` before sending much.
+   *
+   * @throws LinkError `too-large`, on message links, for more than `messageBytesMax` octets; nothing was sent.
+   */
   send(octets: Uint8Array): void;
   /**
    * One handler; a second call replaces it. Octets that came before it was set are held (at most

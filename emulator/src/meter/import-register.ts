@@ -44,7 +44,7 @@ export function meterStep(state: MeterState, input: MeterInput): MeterStep {
         throw new MeterError('bad-value', `${input.wattSeconds} Ws cannot be added to the import register`);
       }
       const next = { ...state, importWh, remainderWattSeconds: totalWattSeconds % WATT_SECONDS_PER_WH };
-      return { state: next, effects: importWh - state.persistedWh >= 2 * REGISTER_PERSIST_WH ? [persist(next)] : [] };
+      return { state: next, effects: importWh - state.persistedWh >= REGISTER_PERSIST_WH ? [persist(next)] : [] };
     }
     case 'flush': {
       const isSafe =

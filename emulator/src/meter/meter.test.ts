@@ -128,6 +128,26 @@ describe('the security log', () => {
     expect(entries.length).toBe(SECURITY_LOG_ENTRIES);
   });
 
+  it('loses none of the hundred when every other record is torn', () => {
+    const flash = createFlash(DEFAULT_LAYOUT);
+    let tornCount = 0;
+    for (let i = 1; i <= 400; i++) {
+      const entry = { timestampS: i, code: 0x8f43, bootEpoch: i };
+      flash.arm({ cutAt: 1, phase: 'during', torn: 5 });
+      expect(() => new SecurityLog(flash, crc32).append(entry)).toThrow(PowerLost);
+      tornCount += 1;
+      flash.powerOn();
+      new SecurityLog(flash, crc32).append(entry);
+      const { entries } = new SecurityLog(flash, crc32);
+      expect(entries.length).toBe(Math.min(i, SECURITY_LOG_ENTRIES));
+      expect([entries[0]?.bootEpoch, entries.at(-1)?.bootEpoch]).toEqual([
+        Math.max(1, i - SECURITY_LOG_ENTRIES + 1),
+        i,
+      ]);
+    }
+    expect(tornCount).toBe(400);
+  });
+
   it('takes an entry once per boot when asked to', () => {
     const log = new SecurityLog(createFlash(DEFAULT_LAYOUT), crc32);
     for (const bootEpoch of [1, 1, 2]) log.appendOnce({ timestampS: 5, code: 0x8f1b, bootEpoch });

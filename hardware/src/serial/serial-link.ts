@@ -124,7 +124,8 @@ class SerialLink implements Link {
 
   /** The other end hung up or the device was pulled out; whatever the system calls it, it is an ordinary event. */
   #lost(error: Error): void {
-    if (!this.#isClosing) this.#end({ kind: 'remote', detail: `${this.label} is gone: ${error.message}` });
+    if (!this.#isClosing)
+      this.#end({ kind: 'remote', detail: `${this.label} was unplugged or hung up (${error.message})` });
     this.#onEmpty?.();
   }
 

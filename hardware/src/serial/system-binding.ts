@@ -56,7 +56,7 @@ const readFd = promisify(read);
  * answers zero by reading again at once: an unplug in the middle of a transfer would never be told, and a core would
  * spin. On a raw, non-blocking port zero octets mean nothing else, so here they are a lost device.
  */
-export function endsOnHangUp(port: BindingPortInterface): BindingPortInterface {
+function endsOnHangUp(port: BindingPortInterface): BindingPortInterface {
   if (!isUnixPort(port)) return port;
   port.read = async (buffer, offset, length) => {
     for (;;) {

@@ -254,12 +254,12 @@ describe('an open WebSocket link', () => {
   });
 
   it('stays open for as long as pings are answered', async () => {
-    const { url, next } = await accept({ ...everyone, limits: { idleMsMax: 80 } });
+    const { url, next } = await accept({ ...everyone, limits: { idleMsMax: 500 } });
     const dialled = await dialWebSocket(url);
     const link = await next();
     let closes = 0;
     link.onClose(() => closes++);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(closes).toBe(0);
     await dialled.close();
   });

@@ -122,7 +122,7 @@ class Guard {
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
-    
+    for (const request of this.#underWay) request.abort();
     this.server.closeIdleConnections();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();

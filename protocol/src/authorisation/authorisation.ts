@@ -70,7 +70,8 @@ export function decodeAuthorisation(source: Uint8Array): Checked<Authorisation, 
   }
   const { magic, major, minor, ...fields } = BODY.decode(source);
   if (!equalOctets(magic, MAGIC)) return malformed(`not an authorisation: begins with ${toHex(magic)}`);
-  if (major !== MAJOR) return bad('unsupportedVersion', `authorisation of major version ${major}, this release reads ${MAJOR}`);
+  if (major !== MAJOR)
+    return bad('unsupportedVersion', `authorisation of major version ${major}, this release reads ${MAJOR}`);
   if (minor !== MINOR) return malformed(`the minor version of an authorisation is ${MINOR}, not ${minor}`);
   if (!BODY.reservedIsZero(source)) return malformed('the reserved field of the authorisation is not zero');
   const reason = boundsBroken(fields);
@@ -89,7 +90,10 @@ export function* verifySupplierSignature(
   const message = concat(CONTEXTS.authorisation, exact.subarray(0, BODY.bytes));
   const signature = exact.subarray(BODY.bytes, AUTHORISATION_UNCOUNTERSIGNED_BYTES);
   if (yield* anyHolds(supplierKeys, message, signature)) return decoded;
-  return bad('supplierSignatureBad', "the supplier's signature of the authorisation holds with no trusted supplier key");
+  return bad(
+    'supplierSignatureBad',
+    "the supplier's signature of the authorisation holds with no trusted supplier key",
+  );
 }
 
 /**
@@ -102,7 +106,8 @@ export function* verifyAuthorisation(
   source: Uint8Array,
   trust: Pick<TrustAnchors, 'supplier' | 'dco'>,
 ): CryptoTask<Checked<Authorisation, Refusal>> {
-  if (source.length === AUTHORISATION_UNCOUNTERSIGNED_BYTES) return malformed('the authorisation is not countersigned yet');
+  if (source.length === AUTHORISATION_UNCOUNTERSIGNED_BYTES)
+    return malformed('the authorisation is not countersigned yet');
   const supplied = yield* verifySupplierSignature(source, trust.supplier);
   if (!supplied.ok) return supplied;
   const { octets: exact } = supplied.value;

@@ -64,10 +64,12 @@ export function* signOutcome(fields: OutcomeFields): CryptoTask<Uint8Array> {
 
 /** Reads the structure of 208 octets, and copies them. Faults: `malformed`, `unsupportedVersion`. */
 export function decodeOutcome(source: Uint8Array): Checked<Outcome, OutcomeFault> {
-  if (source.length !== OUTCOME_BYTES) return bad('malformed', `an outcome has ${OUTCOME_BYTES} octets, not ${source.length}`);
+  if (source.length !== OUTCOME_BYTES)
+    return bad('malformed', `an outcome has ${OUTCOME_BYTES} octets, not ${source.length}`);
   const { magic, major, minor, kind: kindOctet, code: codeOctet, ...rest } = BODY.decode(source);
   if (!equalOctets(magic, MAGIC)) return bad('malformed', `not an outcome: begins with ${toHex(magic)}`);
-  if (major !== MAJOR) return bad('unsupportedVersion', `outcome of major version ${major}, this release reads ${MAJOR}`);
+  if (major !== MAJOR)
+    return bad('unsupportedVersion', `outcome of major version ${major}, this release reads ${MAJOR}`);
   if (minor !== MINOR) return bad('malformed', `the minor version of an outcome is ${MINOR}, not ${minor}`);
   const kind = KINDS.get(kindOctet);
   if (kind === undefined) return bad('malformed', `outcome of unknown kind ${kindOctet}`);
@@ -135,10 +137,12 @@ function contradiction(fields: OutcomeFields): string | undefined {
     if (originatorCounter >= 1n && originatorCounter <= ORIGINATOR_COUNTER_MAX) return undefined;
     return `originatorCounter is ${originatorCounter}, must be 1 to ${ORIGINATOR_COUNTER_MAX} in an outcome of kind ${kind}`;
   }
-  if (originatorCounter !== 0n) return `originatorCounter is ${originatorCounter}, must be 0 in an outcome of kind ${kind}`;
+  if (originatorCounter !== 0n)
+    return `originatorCounter is ${originatorCounter}, must be 0 in an outcome of kind ${kind}`;
   if (kind === 'seal') return undefined;
   if (!isZero(fields.manifestDigest)) return 'an outcome of kind version names a manifest';
-  if (!equalOctets(fields.imageHash, fields.runningHash)) return 'an outcome of kind version names an image that does not run';
+  if (!equalOctets(fields.imageHash, fields.runningHash))
+    return 'an outcome of kind version names an image that does not run';
   return undefined;
 }
 

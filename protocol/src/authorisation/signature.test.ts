@@ -28,7 +28,12 @@ it('holds with the low s, and with the high one only where either is taken', () 
       const high = withOtherS(low);
       const holds = (signature: Uint8Array, s: 'low' | 'either'): boolean =>
         nodeCrypto.verify(keys.supplier.publicKey, message, signature, s);
-      expect([holds(low, 'low'), holds(low, 'either'), holds(high, 'low'), holds(high, 'either')]).toEqual([true, true, false, true]);
+      expect([holds(low, 'low'), holds(low, 'either'), holds(high, 'low'), holds(high, 'either')]).toEqual([
+        true,
+        true,
+        false,
+        true,
+      ]);
       expect(withLowS(high)).toEqual(low);
     }),
     { numRuns: 30 },

@@ -14,7 +14,8 @@ export function isLowS(signature: Uint8Array): boolean {
  * @throws {@link LocalProtocolError} when it is not 64 octets.
  */
 export function withLowS(signature: Uint8Array): Uint8Array {
-  if (signature.length !== SIGNATURE_BYTES) throw new LocalProtocolError(`a signature has ${SIGNATURE_BYTES} octets, not ${signature.length}`);
+  if (signature.length !== SIGNATURE_BYTES)
+    throw new LocalProtocolError(`a signature has ${SIGNATURE_BYTES} octets, not ${signature.length}`);
   return isLowS(signature) ? signature : withOtherS(signature);
 }
 

@@ -22,12 +22,17 @@ it('is read as it was written', () => {
   );
 });
 
-it.each(['', '00DB1234567890A0', '00-DB-12-34-56-78-90', '00-DB-12-34-56-78-90-A0-', '00-DB-12-34-56-78-90-A0\n', ' 00-DB-12-34-56-78-90-A0', '00-DB-12-34-56-78-90-G0'])(
-  'is not %j',
-  (text) => {
-    expect(parseDeviceId(text)).toBeUndefined();
-  },
-);
+it.each([
+  '',
+  '00DB1234567890A0',
+  '00-DB-12-34-56-78-90',
+  '00-DB-12-34-56-78-90-A0-',
+  '00-DB-12-34-56-78-90-A0\n',
+  ' 00-DB-12-34-56-78-90-A0',
+  '00-DB-12-34-56-78-90-G0',
+])('is not %j', (text) => {
+  expect(parseDeviceId(text)).toBeUndefined();
+});
 
 it('has eight octets', () => {
   expect(() => formatDeviceId(new Uint8Array(7))).toThrow(LocalProtocolError);

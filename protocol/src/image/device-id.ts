@@ -5,7 +5,8 @@ import { DEVICE_ID_BYTES } from '../limits.js';
 
 /** @throws {@link LocalProtocolError} when `octets` are not 8. */
 export function formatDeviceId(octets: Uint8Array): string {
-  if (octets.length !== DEVICE_ID_BYTES) throw new LocalProtocolError(`a device id has ${DEVICE_ID_BYTES} octets, not ${octets.length}`);
+  if (octets.length !== DEVICE_ID_BYTES)
+    throw new LocalProtocolError(`a device id has ${DEVICE_ID_BYTES} octets, not ${octets.length}`);
   return toHex(octets).replaceAll(/(..)(?!$)/g, '$1-');
 }
 

@@ -32,8 +32,10 @@ export function encodeOtaHeader(header: OtaHeader): Uint8Array {
  * `badLength` (the size it states cannot be that of an image).
  */
 export function decodeOtaHeader(source: Uint8Array): Checked<OtaHeader, PackageFault> {
-  if (source.length < HEADER.bytes) return bad('truncated', `an OTA header has ${HEADER.bytes} octets, not ${source.length}`);
-  if (source.length > HEADER.bytes) return bad('trailingOctets', `an OTA header has ${HEADER.bytes} octets, not ${source.length}`);
+  if (source.length < HEADER.bytes)
+    return bad('truncated', `an OTA header has ${HEADER.bytes} octets, not ${source.length}`);
+  if (source.length > HEADER.bytes)
+    return bad('trailingOctets', `an OTA header has ${HEADER.bytes} octets, not ${source.length}`);
   const { fileIdentifier, headerVersion, headerBytes, fieldControl, stackVersion, ...header } = HEADER.decode(source);
   const fixed = { fileIdentifier, headerVersion, headerBytes, fieldControl, stackVersion };
   for (const [name, lawful] of Object.entries(FIXED)) {

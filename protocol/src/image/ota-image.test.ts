@@ -19,7 +19,13 @@ import {
   type OtaImageFields,
 } from './ota-image.js';
 
-const PLAIN = { manufacturerCode: 0x121d, imageType: 1, fileVersion: 0x00020001, hardwareMin: 0x1111, hardwareMax: 0x1211 };
+const PLAIN = {
+  manufacturerCode: 0x121d,
+  imageType: 1,
+  fileVersion: 0x00020001,
+  hardwareMin: 0x1111,
+  hardwareMax: 0x1211,
+};
 const supplierKeys = [keys.supplier.publicKey];
 
 const u16 = fc.integer({ min: 0, max: 0xffff });
@@ -66,7 +72,9 @@ describe('the image in the DUIS sample of GBCS tooling', () => {
 
   it('verifies with the certificate of its supplier, although its s is high, and has the known hash', () => {
     const image = run(verifyOtaImage(octets, [supplierKey]));
-    expect(image.ok && toHex(image.value.imageHash)).toBe('7542F475E3F12EAE887D81E32C46D313741D67076B13CAEC2F82E00BA5E1BB36');
+    expect(image.ok && toHex(image.value.imageHash)).toBe(
+      '7542F475E3F12EAE887D81E32C46D313741D67076B13CAEC2F82E00BA5E1BB36',
+    );
     expect(image.ok && isLowS(image.value.gbcsSignature)).toBe(false);
     expect(run(verifyOtaImage(octets, supplierKeys))).toMatchObject({ ok: false, fault: { code: 'gbcsSignature' } });
   });
@@ -76,7 +84,8 @@ describe('the image in the DUIS sample of GBCS tooling', () => {
     const holding: string[] = [];
     for (const from of [0, 1, 4, 20, 52, 59, 60, 61]) {
       for (const to of [294, 295, 296, 297, 361]) {
-        if (nodeCrypto.verify(supplierKey, octets.subarray(from, to), signature, 'either')) holding.push(`${from}-${to}`);
+        if (nodeCrypto.verify(supplierKey, octets.subarray(from, to), signature, 'either'))
+          holding.push(`${from}-${to}`);
       }
     }
     expect(holding).toEqual(['60-295']);
@@ -137,7 +146,9 @@ describe('an OTA Upgrade Image', () => {
     const octets = run(buildOtaImage({ ...PLAIN, manufacturerImage: Uint8Array.of(1) }), foreignKeys);
     expect(run(verifyOtaImage(octets, supplierKeys))).toMatchObject({ ok: false, fault: { code: 'gbcsSignature' } });
     expect(run(verifyOtaImage(octets, []))).toMatchObject({ ok: false, fault: { code: 'gbcsSignature' } });
-    expect(run(verifyOtaImage(octets, [keys.supplier.publicKey, foreignKeys.supplier.publicKey]))).toMatchObject({ ok: true });
+    expect(run(verifyOtaImage(octets, [keys.supplier.publicKey, foreignKeys.supplier.publicKey]))).toMatchObject({
+      ok: true,
+    });
   });
 
   it('verifies with low s and with high s', () => {
@@ -160,7 +171,9 @@ describe('an OTA Upgrade Image', () => {
       { headerString: new Uint8Array(31) },
     ];
     for (const fault of misuse) {
-      expect(() => run(buildOtaImage({ ...PLAIN, manufacturerImage: Uint8Array.of(1), ...fault }))).toThrow(LocalProtocolError);
+      expect(() => run(buildOtaImage({ ...PLAIN, manufacturerImage: Uint8Array.of(1), ...fault }))).toThrow(
+        LocalProtocolError,
+      );
     }
   });
 });

@@ -67,7 +67,8 @@ export function readOtaImage(octets: Uint8Array): Checked<OtaImage, PackageFault
   if (!header.ok) return header;
   const { totalBytes } = header.value;
   if (octets.length < totalBytes) return bad('truncated', `${octets.length} octets of an image of ${totalBytes}`);
-  if (octets.length > totalBytes) return bad('trailingOctets', `${octets.length - totalBytes} octets after the end of the image`);
+  if (octets.length > totalBytes)
+    return bad('trailingOctets', `${octets.length - totalBytes} octets after the end of the image`);
   const trailerAt = totalBytes - GBCS_TRAILER_BYTES;
   if (TRAILER_MARK.some((octet, i) => octets[trailerAt + i] !== octet)) {
     return bad('malformed', `no 00 40 between Manufacturer Image and signature, at octet ${trailerAt}`);

@@ -75,7 +75,8 @@ function decode<M>(
   if (decoded.kind === 'spoilt-data') {
     return { kind: 'spoilt-data', sessionTag, sequence, block, offsetBytes, lengthBytes: decoded.lengthBytes };
   }
-  if (type === DATA_TYPE && payload.length > 0 && dataOf !== undefined) {
+  if (type === DATA_TYPE && dataOf !== undefined) {
+    if (payload.length === 0) return { kind: 'malformed', type, sessionTag, sequence };
     return { kind: 'message', envelope: { sessionTag, sequence, message: dataOf(decoded.frame) } };
   }
   const message = decodePayload(type, payload);

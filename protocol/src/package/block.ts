@@ -20,7 +20,8 @@ export function blockMessage(digest: Uint8Array, index: number, count: number, p
  * @param payloadBytesMax - Octets of the longest payload to come.
  */
 export function blockMessages(digest: Uint8Array, count: number, payloadBytesMax: number): BlockMessages {
-  if (digest.length !== HASH_BYTES || !isU32(count)) throw new LocalProtocolError(`no image of ${count} blocks has a digest of ${digest.length} octets`);
+  if (digest.length !== HASH_BYTES || !isU32(count))
+    throw new LocalProtocolError(`no image of ${count} blocks has a digest of ${digest.length} octets`);
   const buffer = new Uint8Array(PAYLOAD_AT + payloadBytesMax);
   buffer.set(CONTEXTS.block);
   buffer.set(digest, BINDING_AT + BINDING.at.digest);
@@ -28,7 +29,8 @@ export function blockMessages(digest: Uint8Array, count: number, payloadBytesMax
   const numbers = new DataView(buffer.buffer, BINDING_AT);
   numbers.setUint32(BINDING.at.count, count, true);
   return (index, payload) => {
-    if (!isU32(index) || payload.length > payloadBytesMax) throw new LocalProtocolError(`no block ${index} of ${payload.length} octets`);
+    if (!isU32(index) || payload.length > payloadBytesMax)
+      throw new LocalProtocolError(`no block ${index} of ${payload.length} octets`);
     numbers.setUint32(BINDING.at.index, index, true);
     numbers.setUint32(BINDING.at.payloadBytes, payload.length, true);
     buffer.set(payload, PAYLOAD_AT);
@@ -39,7 +41,12 @@ export function blockMessages(digest: Uint8Array, count: number, payloadBytesMax
 export type BlockMessages = (index: number, payload: Uint8Array) => Uint8Array;
 
 /** Signature of the manufacturer, 64 octets. */
-export function signBlock(digest: Uint8Array, index: number, count: number, payload: Uint8Array): CryptoTask<Uint8Array> {
+export function signBlock(
+  digest: Uint8Array,
+  index: number,
+  count: number,
+  payload: Uint8Array,
+): CryptoTask<Uint8Array> {
   return sign('manufacturer', blockMessage(digest, index, count, payload));
 }
 

@@ -47,7 +47,8 @@ export interface ContainerHead {
  * a block's), and those of `decodeManifest`.
  */
 export function readContainer(source: Uint8Array): Checked<Container, PackageFault> {
-  if (source.length < HEAD.bytes) return bad('truncated', `a package or part has more than ${HEAD.bytes} octets, not ${source.length}`);
+  if (source.length < HEAD.bytes)
+    return bad('truncated', `a package or part has more than ${HEAD.bytes} octets, not ${source.length}`);
   const { magic, major, minor, kind: kindOctet, totalBytes, firstBlock, blockRun, manifestBytes } = HEAD.decode(source);
   if (!equalOctets(magic, MAGIC)) return bad('malformed', `neither package nor part: begins with ${toHex(magic)}`);
   // A container is not signed as a whole, so nothing but this keeps another minor from being this one with a spoilt octet.
@@ -55,25 +56,34 @@ export function readContainer(source: Uint8Array): Checked<Container, PackageFau
     return bad('unsupportedVersion', `container of version ${major}.${minor}, this release reads ${MAJOR}.${MINOR}`);
   }
   const kind = KINDS.get(kindOctet);
-  if (kind === undefined) return bad('unknownKind', `container of kind ${kindOctet}, known are 1 (package) and 2 (part)`);
+  if (kind === undefined)
+    return bad('unknownKind', `container of kind ${kindOctet}, known are 1 (package) and 2 (part)`);
   if (!HEAD.reservedIsZero(source)) return bad('malformed', `a reserved field of the ${kind} is not zero`);
   if (source.length < totalBytes) return bad('truncated', `${source.length} octets of a ${kind} of ${totalBytes}`);
-  if (source.length > totalBytes) return bad('trailingOctets', `${source.length - totalBytes} octets after the end of the ${kind}`);
+  if (source.length > totalBytes)
+    return bad('trailingOctets', `${source.length - totalBytes} octets after the end of the ${kind}`);
   if (kind === 'part' && totalBytes > PART_BYTES_MAX) {
     return bad('badLength', `a part has at most ${PART_BYTES_MAX} octets, not ${totalBytes}`);
   }
   if (manifestBytes < MANIFEST_BYTES_MIN || manifestBytes > MANIFEST_BYTES_MAX) {
-    return bad('badLength', `manifestBytes is ${manifestBytes}, must be ${MANIFEST_BYTES_MIN} to ${MANIFEST_BYTES_MAX}`);
+    return bad(
+      'badLength',
+      `manifestBytes is ${manifestBytes}, must be ${MANIFEST_BYTES_MIN} to ${MANIFEST_BYTES_MAX}`,
+    );
   }
   const otaHeaderAt = HEAD.bytes + manifestBytes;
   const gbcsSignatureAt = otaHeaderAt + OTA_HEADER_BYTES;
   const crcAt = gbcsSignatureAt + SIGNATURE_BYTES;
   const recordsAt = crcAt + CRC32_BYTES;
-  if (source.length < recordsAt) return bad('badLength', `a ${kind} of ${totalBytes} octets has no room for its head of ${recordsAt}`);
+  if (source.length < recordsAt)
+    return bad('badLength', `a ${kind} of ${totalBytes} octets has no room for its head of ${recordsAt}`);
   if (!crcHolds(source, 0, crcAt)) return bad('badCrc', `the head of the ${kind} is spoilt`);
 
   const decoded = decodeManifest(source.subarray(HEAD.bytes, otaHeaderAt));
-  if (!decoded.ok) return decoded.fault.code === 'truncated' || decoded.fault.code === 'trailingOctets' ? headAndManifestDisagree(decoded.fault) : decoded;
+  if (!decoded.ok)
+    return decoded.fault.code === 'truncated' || decoded.fault.code === 'trailingOctets'
+      ? headAndManifestDisagree(decoded.fault)
+      : decoded;
   const manifest = decoded.value;
   const { blockCount } = manifest;
   if (blockRun < 1 || firstBlock + blockRun > blockCount) {
@@ -85,7 +95,10 @@ export function readContainer(source: Uint8Array): Checked<Container, PackageFau
   // Before any block is looked at: the one length that the run can have.
   const expectedBytes = recordsAt + recordsBytes(manifest, firstBlock, blockRun);
   if (totalBytes !== expectedBytes) {
-    return bad('badLength', `a ${kind} of ${blockRun} blocks from ${firstBlock} on has ${expectedBytes} octets here, not ${totalBytes}`);
+    return bad(
+      'badLength',
+      `a ${kind} of ${blockRun} blocks from ${firstBlock} on has ${expectedBytes} octets here, not ${totalBytes}`,
+    );
   }
   const blocks: Uint8Array[] = [];
   for (let index = firstBlock, at = recordsAt; index < firstBlock + blockRun; index++) {
@@ -114,11 +127,21 @@ export function layOutContainer(head: ContainerHead): { readonly octets: Uint8Ar
   const { kind, manifest, otaHeader, gbcsSignature, firstBlock, blockRun } = head;
   const recordsAt = containerHeadBytes(manifest);
   const totalBytes = recordsAt + recordsBytes(manifest, firstBlock, blockRun);
-  if (kind === 'part' && totalBytes > PART_BYTES_MAX) throw new LocalProtocolError(`a part of ${totalBytes} octets is too large`);
+  if (kind === 'part' && totalBytes > PART_BYTES_MAX)
+    throw new LocalProtocolError(`a part of ${totalBytes} octets is too large`);
   const container = new Uint8Array(totalBytes);
   const { manifestBytes } = manifest;
   HEAD.encodeInto(
-    { magic: MAGIC, major: MAJOR, minor: MINOR, kind: KIND_OCTETS[kind], totalBytes, firstBlock, blockRun, manifestBytes },
+    {
+      magic: MAGIC,
+      major: MAJOR,
+      minor: MINOR,
+      kind: KIND_OCTETS[kind],
+      totalBytes,
+      firstBlock,
+      blockRun,
+      manifestBytes,
+    },
     container,
     0,
   );

@@ -24,7 +24,8 @@ export function decodeTail(source: Uint8Array): Checked<ManifestTail, PackageFau
   let tail: ManifestTail = {};
   let previousType = -1;
   for (let at = 0; at < source.length;) {
-    if (source.length - at < TLV_HEAD.bytes) return bad('malformed', 'the last TLV of the manifest runs into the signature');
+    if (source.length - at < TLV_HEAD.bytes)
+      return bad('malformed', 'the last TLV of the manifest runs into the signature');
     const { type, valueBytes } = TLV_HEAD.decode(source, at);
     const valueAt = at + TLV_HEAD.bytes;
     at = valueAt + valueBytes;
@@ -32,8 +33,10 @@ export function decodeTail(source: Uint8Array): Checked<ManifestTail, PackageFau
     if (type <= previousType) return bad('malformed', `TLV ${type} of the manifest comes after ${previousType}`);
     previousType = type;
     if (type === TYPE_LABEL) {
-      const label = valueBytes >= 1 && valueBytes <= LABEL_BYTES_MAX ? utf8Text(source.subarray(valueAt, at)) : undefined;
-      if (label === undefined) return bad('malformed', `the manifest's label is not 1 to ${LABEL_BYTES_MAX} octets of UTF-8`);
+      const label =
+        valueBytes >= 1 && valueBytes <= LABEL_BYTES_MAX ? utf8Text(source.subarray(valueAt, at)) : undefined;
+      if (label === undefined)
+        return bad('malformed', `the manifest's label is not 1 to ${LABEL_BYTES_MAX} octets of UTF-8`);
       tail = { ...tail, label };
     } else if ((type & CRITICAL) !== 0) {
       return bad('unknownCriticalField', `the manifest has a critical field ${type} that this release does not know`);

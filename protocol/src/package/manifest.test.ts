@@ -140,7 +140,11 @@ describe('a manifest', () => {
     ['a block too many', (o) => put32(o, 12, 4), 'malformed'],
     ['a block too few', (o) => put32(o, 12, 2), 'malformed'],
     ['an image of no octets', (o) => (put32(o, 12, 0), put32(o, 16, 0), put32(o, 20, 0)), 'malformed'],
-    ['an image too large', (o) => (put32(o, 12, 40_001), put32(o, 16, IMAGE_BYTES_MAX + 1), put32(o, 20, IMAGE_BYTES_MAX + 1)), 'malformed'],
+    [
+      'an image too large',
+      (o) => (put32(o, 12, 40_001), put32(o, 16, IMAGE_BYTES_MAX + 1), put32(o, 20, IMAGE_BYTES_MAX + 1)),
+      'malformed',
+    ],
     ['another decoded size', (o) => put32(o, 20, 601), 'malformed'],
     ['an empty hardware range', (o) => put16(o, 32, 0x1212), 'malformed'],
     ['a reserved pair', (o) => put16(o, 38, 0x100), 'malformed'],
@@ -172,7 +176,10 @@ describe('a manifest', () => {
     const { octets } = signed();
     const high = concat(octets.subarray(0, octets.length - 64), withOtherS(octets.subarray(octets.length - 64)));
     const decoded = decodeManifest(high);
-    expect(decoded.ok && run(verifyManifest(decoded.value, trust.manufacturer))).toMatchObject({ ok: false, fault: { code: 'badSignature' } });
+    expect(decoded.ok && run(verifyManifest(decoded.value, trust.manufacturer))).toMatchObject({
+      ok: false,
+      fault: { code: 'badSignature' },
+    });
   });
 
   it('signed in another role, or without its context, is refused', () => {
@@ -183,7 +190,10 @@ describe('a manifest', () => {
       ['manufacturer', bodyOf(manifest)],
     ] as const) {
       const decoded = decodeManifest(concat(bodyOf(manifest), signAs(role, message)));
-      expect(decoded.ok && run(verifyManifest(decoded.value, trust.manufacturer))).toMatchObject({ ok: false, fault: { code: 'badSignature' } });
+      expect(decoded.ok && run(verifyManifest(decoded.value, trust.manufacturer))).toMatchObject({
+        ok: false,
+        fault: { code: 'badSignature' },
+      });
     }
   });
 
@@ -224,7 +234,13 @@ describe('a manifest', () => {
 });
 
 describe('the TLVs of a manifest', () => {
-  const tlv = (type: number, ...value: number[]): number[] => [type & 0xff, type >> 8, value.length & 0xff, value.length >> 8, ...value];
+  const tlv = (type: number, ...value: number[]): number[] => [
+    type & 0xff,
+    type >> 8,
+    value.length & 0xff,
+    value.length >> 8,
+    ...value,
+  ];
 
   it.each<[string, number[], string | undefined]>([
     ['a label', tlv(1, 0x61), undefined],
@@ -270,7 +286,10 @@ describe('the OTA header of a manifest', () => {
     { hardwareMax: 0x1212 },
     { imageBytes: 601 },
   ])('agrees with it field by field: $0', (fields) => {
-    expect(run(checkOtaHeader(signed(fields), HEADER_OCTETS))).toMatchObject({ ok: false, fault: { code: 'otaHeaderMismatch' } });
+    expect(run(checkOtaHeader(signed(fields), HEADER_OCTETS))).toMatchObject({
+      ok: false,
+      fault: { code: 'otaHeaderMismatch' },
+    });
   });
 
   it('is an OTA header, even when its hash agrees', () => {
@@ -283,15 +302,19 @@ describe('the OTA header of a manifest', () => {
 describe('the geometry of a manifest', () => {
   it('covers the image with whole blocks and a last one of at least an octet', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 8, max: 16 }), fc.integer({ min: 1, max: IMAGE_BYTES_MAX }), (blockShift, imageBytes) => {
-        const geometry = { blockShift, imageBytes, blockCount: blockCountOf(imageBytes, blockShift) };
-        const last = geometry.blockCount - 1;
-        expect(last).toBeLessThan(BLOCK_COUNT_MAX);
-        expect(blockPayloadBytes(geometry, last)).toBeGreaterThanOrEqual(1);
-        if (last > 0) expect(blockPayloadBytes(geometry, 0)).toBe(2 ** blockShift);
-        expect(last * 2 ** blockShift + blockPayloadBytes(geometry, last)).toBe(imageBytes);
-        expect(blockBytes(geometry, last)).toBe(blockPayloadBytes(geometry, last) + 64);
-      }),
+      fc.property(
+        fc.integer({ min: 8, max: 16 }),
+        fc.integer({ min: 1, max: IMAGE_BYTES_MAX }),
+        (blockShift, imageBytes) => {
+          const geometry = { blockShift, imageBytes, blockCount: blockCountOf(imageBytes, blockShift) };
+          const last = geometry.blockCount - 1;
+          expect(last).toBeLessThan(BLOCK_COUNT_MAX);
+          expect(blockPayloadBytes(geometry, last)).toBeGreaterThanOrEqual(1);
+          if (last > 0) expect(blockPayloadBytes(geometry, 0)).toBe(2 ** blockShift);
+          expect(last * 2 ** blockShift + blockPayloadBytes(geometry, last)).toBe(imageBytes);
+          expect(blockBytes(geometry, last)).toBe(blockPayloadBytes(geometry, last) + 64);
+        },
+      ),
     );
   });
 

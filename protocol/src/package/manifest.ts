@@ -113,16 +113,25 @@ export function decodeManifest(source: Uint8Array): Checked<Manifest, PackageFau
   }
   const { magic, major, ...fixed } = FIXED.decode(source);
   if (!equalOctets(magic, MAGIC)) return bad('malformed', `not a manifest: begins with ${toHex(magic)}`);
-  if (major !== MAJOR) return bad('unsupportedVersion', `manifest of major version ${major}, this release reads ${MAJOR}`);
+  if (major !== MAJOR)
+    return bad('unsupportedVersion', `manifest of major version ${major}, this release reads ${MAJOR}`);
   const { manifestBytes } = fixed;
   if (manifestBytes < MANIFEST_BYTES_MIN || manifestBytes > MANIFEST_BYTES_MAX) {
-    return bad('malformed', `manifestBytes is ${manifestBytes}, must be ${MANIFEST_BYTES_MIN} to ${MANIFEST_BYTES_MAX}`);
+    return bad(
+      'malformed',
+      `manifestBytes is ${manifestBytes}, must be ${MANIFEST_BYTES_MIN} to ${MANIFEST_BYTES_MAX}`,
+    );
   }
-  if (source.length < manifestBytes) return bad('truncated', `${source.length} octets of a manifest of ${manifestBytes}`);
-  if (source.length > manifestBytes) return bad('trailingOctets', `${source.length - manifestBytes} octets after the manifest`);
-  if (fixed.profile !== PROFILE_SIGNED_BLOCKS) return bad('unsupportedProfile', `profile ${fixed.profile} is not known here`);
-  if (fixed.encoding !== ENCODING_NONE) return bad('unsupportedEncoding', `encoding ${fixed.encoding} is not known here`);
-  const reason = boundsBroken(fixed) ?? (FIXED.reservedIsZero(source) ? undefined : 'a reserved field of the manifest is not zero');
+  if (source.length < manifestBytes)
+    return bad('truncated', `${source.length} octets of a manifest of ${manifestBytes}`);
+  if (source.length > manifestBytes)
+    return bad('trailingOctets', `${source.length - manifestBytes} octets after the manifest`);
+  if (fixed.profile !== PROFILE_SIGNED_BLOCKS)
+    return bad('unsupportedProfile', `profile ${fixed.profile} is not known here`);
+  if (fixed.encoding !== ENCODING_NONE)
+    return bad('unsupportedEncoding', `encoding ${fixed.encoding} is not known here`);
+  const reason =
+    boundsBroken(fixed) ?? (FIXED.reservedIsZero(source) ? undefined : 'a reserved field of the manifest is not zero');
   if (reason !== undefined) return bad('malformed', reason);
   const signedOctets = manifestBytes - SIGNATURE_BYTES;
   const tail = decodeTail(source.subarray(MANIFEST_FIXED_BYTES, signedOctets));
@@ -152,7 +161,10 @@ export function* verifyManifest(
   }
   return known
     ? bad('badSignature', `the manifest's signature does not hold with key ${toHex(manifest.keyId)}`)
-    : bad('unknownKey', `the manifest is signed with key ${toHex(manifest.keyId)}, which is not trusted for manufacturers here`);
+    : bad(
+        'unknownKey',
+        `the manifest is signed with key ${toHex(manifest.keyId)}, which is not trusted for manufacturers here`,
+      );
 }
 
 /** Checks the OTA header against hash and fields of the manifest, and gives it back decoded. */
@@ -167,12 +179,18 @@ export function* checkOtaHeader(
   if (!header.ok) return bad('otaHeaderMismatch', header.fault.detail);
   for (const name of SHARED_FIELDS) {
     if (header.value[name] !== manifest[name]) {
-      return bad('otaHeaderMismatch', `${name} is ${header.value[name]} in the OTA header and ${manifest[name]} in the manifest`);
+      return bad(
+        'otaHeaderMismatch',
+        `${name} is ${header.value[name]} in the OTA header and ${manifest[name]} in the manifest`,
+      );
     }
   }
   const expected = otaImageBytes(manifest.imageBytes);
   if (header.value.totalBytes !== expected) {
-    return bad('otaHeaderMismatch', `the OTA header states ${header.value.totalBytes} octets, the manifest's image makes ${expected}`);
+    return bad(
+      'otaHeaderMismatch',
+      `the OTA header states ${header.value.totalBytes} octets, the manifest's image makes ${expected}`,
+    );
   }
   return header;
 }
@@ -250,13 +268,15 @@ function boundsBroken(fields: Bounded): string | undefined {
   if (blockShift < BLOCK_SHIFT_MIN || blockShift > BLOCK_SHIFT_MAX) {
     return `blockShift is ${blockShift}, must be ${BLOCK_SHIFT_MIN} to ${BLOCK_SHIFT_MAX}`;
   }
-  if (imageBytes < 1 || imageBytes > IMAGE_BYTES_MAX) return `imageBytes is ${imageBytes}, must be 1 to ${IMAGE_BYTES_MAX}`;
+  if (imageBytes < 1 || imageBytes > IMAGE_BYTES_MAX)
+    return `imageBytes is ${imageBytes}, must be 1 to ${IMAGE_BYTES_MAX}`;
   const count = blockCountOf(imageBytes, blockShift);
   if (blockCount !== count || count > BLOCK_COUNT_MAX) {
     return `blockCount is ${blockCount}, must be ${count} for this image, and at most ${BLOCK_COUNT_MAX}`;
   }
   if (decodedBytes !== imageBytes) return `decodedBytes is ${decodedBytes}, must be imageBytes, ${imageBytes}`;
-  if (fields.hardwareMax < fields.hardwareMin) return `hardwareMax ${fields.hardwareMax} is below hardwareMin ${fields.hardwareMin}`;
+  if (fields.hardwareMax < fields.hardwareMin)
+    return `hardwareMax ${fields.hardwareMax} is below hardwareMin ${fields.hardwareMin}`;
   if (fields.applicableFromMax < fields.applicableFromMin) {
     return `applicableFromMax ${fields.applicableFromMax} is below applicableFromMin ${fields.applicableFromMin}`;
   }

@@ -10,7 +10,13 @@ import { runTask, type CryptoPort } from '../crypto-port.js';
 import { LocalProtocolError } from '../errors.js';
 import { crc32 } from '../layout/crc.js';
 import { concat } from '../layout/octets.js';
-import { benchOtaImage, benchPackage, benchPackageTask, imageOf, type BenchFields } from '../test-support/bench-package.js';
+import {
+  benchOtaImage,
+  benchPackage,
+  benchPackageTask,
+  imageOf,
+  type BenchFields,
+} from '../test-support/bench-package.js';
 import { foreignKeys, keys, nodeCrypto, run, signer, trust } from '../test-support/node-crypto.js';
 import { blockMessage, signBlock, verifyBlock } from './block.js';
 import { buildPackage } from './build.js';
@@ -38,7 +44,10 @@ describe('a package', () => {
         const value = verified(benchPackage(fields));
         expect(value.manufacturerImage()).toEqual(fields.manufacturerImage);
         expect(value.imageHash).toEqual(nodeCrypto.sha256([fields.manufacturerImage!]));
-        expect(value.manifest).toMatchObject({ blockShift: fields.blockShift, securityCounter: fields.securityCounter });
+        expect(value.manifest).toMatchObject({
+          blockShift: fields.blockShift,
+          securityCounter: fields.securityCounter,
+        });
         expect(value.manifest.label).toBe(fields.label);
         expect(value.header).toMatchObject({ manufacturerCode: 0x121d, fileVersion: 0x00020001 });
         expect(value.blocks).toHaveLength(value.manifest.blockCount);
@@ -66,7 +75,10 @@ describe('a package', () => {
     for (let bytes = 0; bytes < octets.length; bytes++) {
       expect(readContainer(octets.subarray(0, bytes))).toMatchObject({ ok: false, fault: { code: 'truncated' } });
     }
-    expect(readContainer(concat(octets, Uint8Array.of(0)))).toMatchObject({ ok: false, fault: { code: 'trailingOctets' } });
+    expect(readContainer(concat(octets, Uint8Array.of(0)))).toMatchObject({
+      ok: false,
+      fault: { code: 'trailingOctets' },
+    });
   });
 
   it('never throws, whatever the file holds', () => {
@@ -103,7 +115,11 @@ describe('a package', () => {
     expect(hashedBytes).toBeLessThan(40_000 + 1_000);
     hashedBytes = 0;
     const otaImage = benchOtaImage({ manufacturerImage: imageOf(40_000) });
-    runTask(buildPackage({ otaImage, manufacturerKey: keys.manufacturer.publicKey, securityCounter: 1 }), counting, signer);
+    runTask(
+      buildPackage({ otaImage, manufacturerKey: keys.manufacturer.publicKey, securityCounter: 1 }),
+      counting,
+      signer,
+    );
     expect(hashedBytes).toBeLessThan(40_000 + 1_000);
   });
 
@@ -182,7 +198,9 @@ describe('a package', () => {
 
   it('is not built from what is no OTA image, nor for a key that the signer does not hold', () => {
     expect(() => run(benchPackageTask({ otaImage: imageOf(600) }))).toThrow(LocalProtocolError);
-    expect(() => run(benchPackageTask({ manufacturerKey: foreignKeys.manufacturer.publicKey }))).toThrow(LocalProtocolError);
+    expect(() => run(benchPackageTask({ manufacturerKey: foreignKeys.manufacturer.publicKey }))).toThrow(
+      LocalProtocolError,
+    );
     expect(() => run(benchPackageTask({ blockShift: 17 }))).toThrow(LocalProtocolError);
   });
 });
@@ -258,8 +276,16 @@ describe('packages that were cut up and mixed', () => {
   it.each<[string, (blocks: readonly Uint8Array[]) => readonly Uint8Array[], number]>([
     ['two blocks exchanged', ([a, b, c]) => [b!, a!, c!], 0],
     ['one block twice', ([a, , c]) => [a!, a!, c!], 1],
-    ['a block of another image', ([a, , c]) => [a!, contained(benchPackage({ manufacturerImage: imageOf(600, 5) })).blocks[1]!, c!], 1],
-    ['a block of the same image under another manifest', ([a, b]) => [a!, b!, contained(benchPackage({ securityCounter: 9 })).blocks[2]!], 2],
+    [
+      'a block of another image',
+      ([a, , c]) => [a!, contained(benchPackage({ manufacturerImage: imageOf(600, 5) })).blocks[1]!, c!],
+      1,
+    ],
+    [
+      'a block of the same image under another manifest',
+      ([a, b]) => [a!, b!, contained(benchPackage({ securityCounter: 9 })).blocks[2]!],
+      2,
+    ],
   ])('with %s fail at the block', (_, mix, block) => {
     const container = contained(ours);
     const head = ours.subarray(0, container.records.byteOffset - ours.byteOffset);

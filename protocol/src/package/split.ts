@@ -3,7 +3,14 @@ import { bad, good, LocalProtocolError, type Checked } from '../errors.js';
 import { equalOctets } from '../layout/octets.js';
 import { CRC32_BYTES, PART_BYTES_MAX, SIGNATURE_BYTES } from '../limits.js';
 import type { PackageFault } from '../refusal.js';
-import { containerHeadBytes, layOutContainer, readContainer, recordBytes, writeCrc, type Container } from './container.js';
+import {
+  containerHeadBytes,
+  layOutContainer,
+  readContainer,
+  recordBytes,
+  writeCrc,
+  type Container,
+} from './container.js';
 import type { Manifest } from './manifest.js';
 
 /** What keeps parts from being joined, each of them being well formed. */
@@ -21,7 +28,8 @@ export function splitPackage(
   octets: Uint8Array,
   partBytesMax: number = PART_BYTES_MAX,
 ): Checked<Uint8Array[], PackageFault> {
-  if (partBytesMax > PART_BYTES_MAX) throw new LocalProtocolError(`partBytesMax is ${partBytesMax}, at most ${PART_BYTES_MAX}`);
+  if (partBytesMax > PART_BYTES_MAX)
+    throw new LocalProtocolError(`partBytesMax is ${partBytesMax}, at most ${PART_BYTES_MAX}`);
   const read = readContainer(octets);
   if (!read.ok) return read;
   const whole = read.value;
@@ -59,7 +67,8 @@ export function joinParts(parts: readonly Uint8Array[]): Checked<Uint8Array, Joi
   const containers: Container[] = [];
   for (const [i, octets] of parts.entries()) {
     const read = readContainer(octets);
-    if (!read.ok) return { ok: false, fault: { ...read.fault, detail: `part ${i + 1} of those given: ${read.fault.detail}` } };
+    if (!read.ok)
+      return { ok: false, fault: { ...read.fault, detail: `part ${i + 1} of those given: ${read.fault.detail}` } };
     containers.push(read.value);
   }
   containers.sort((a, b) => a.firstBlock - b.firstBlock);
@@ -69,20 +78,33 @@ export function joinParts(parts: readonly Uint8Array[]): Checked<Uint8Array, Joi
 
   const blocks: (Uint8Array | undefined)[] = Array.from({ length: manifest.blockCount });
   for (const part of containers) {
-    if (!sameImage(first, part)) return bad('mixedImages', 'the parts belong to different images; join the parts of one at a time');
+    if (!sameImage(first, part))
+      return bad('mixedImages', 'the parts belong to different images; join the parts of one at a time');
     for (const [i, block] of part.blocks.entries()) {
       const index = part.firstBlock + i;
       const held = blocks[index];
       if (held !== undefined && !equalOctets(payloadOf(held), payloadOf(block))) {
-        return bad('conflictingBlock', `block ${index} comes twice with different payloads; verify the parts to find the false one`, index);
+        return bad(
+          'conflictingBlock',
+          `block ${index} comes twice with different payloads; verify the parts to find the false one`,
+          index,
+        );
       }
       blocks[index] ??= block;
     }
   }
 
   const missing = blocks.indexOf(undefined);
-  if (missing !== -1) return bad('missingBlocks', `blocks ${missingRanges(blocks)} are missing; get the parts that hold them`, missing);
-  const whole = layOutContainer({ kind: 'package', manifest, otaHeader, gbcsSignature, firstBlock: 0, blockRun: manifest.blockCount });
+  if (missing !== -1)
+    return bad('missingBlocks', `blocks ${missingRanges(blocks)} are missing; get the parts that hold them`, missing);
+  const whole = layOutContainer({
+    kind: 'package',
+    manifest,
+    otaHeader,
+    gbcsSignature,
+    firstBlock: 0,
+    blockRun: manifest.blockCount,
+  });
   let at = whole.recordsAt;
   for (const block of blocks as readonly Uint8Array[]) {
     whole.octets.set(block, at);

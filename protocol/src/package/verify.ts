@@ -44,10 +44,14 @@ export type PackageTrust = Pick<TrustAnchors, 'manufacturer' | 'supplier'>;
  * Faults, in this order: those of `readContainer`; `unknownKey`, `badSignature`; `otaHeaderMismatch`; `blockSignature` (with the block);
  * `imageHashMismatch`; `gbcsSignature`.
  */
-export function* verifyPackage(octets: Uint8Array, trust: PackageTrust): CryptoTask<Checked<VerifiedPackage, PackageFault>> {
+export function* verifyPackage(
+  octets: Uint8Array,
+  trust: PackageTrust,
+): CryptoTask<Checked<VerifiedPackage, PackageFault>> {
   const container = readContainer(octets);
   if (!container.ok) return container;
-  if (container.value.kind !== 'package') return bad('unknownKind', 'this is a part; join all parts to get the package');
+  if (container.value.kind !== 'package')
+    return bad('unknownKind', 'this is a part; join all parts to get the package');
   const run = yield* verifyRun(container.value, trust);
   if (!run.ok) return run;
   const image = yield* verifyWhole(run.value, trust);
@@ -93,7 +97,10 @@ function* verifyWhole(run: VerifiedPart, trust: PackageTrust): CryptoTask<Checke
   }
   const hash = yield* manufacturerImageHash(image);
   if (!equalOctets(hash, manifest.imageHash)) {
-    return bad('imageHashMismatch', `the blocks make an image of hash ${toHex(hash)}, the manifest says ${toHex(manifest.imageHash)}`);
+    return bad(
+      'imageHashMismatch',
+      `the blocks make an image of hash ${toHex(hash)}, the manifest says ${toHex(manifest.imageHash)}`,
+    );
   }
   return (yield* gbcsSignatureHolds(image, gbcsSignature, trust.supplier)) ? good(image) : GBCS_SIGNATURE_BAD;
 }

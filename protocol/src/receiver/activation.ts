@@ -27,6 +27,10 @@ export function onSeal(state: ReceiverState, seal: Seal, sequence: number): Rece
   const { held } = state;
   const reply = replyTo(state, sequence, seal.nonce);
   if (held === undefined || !equalOctets(held.manifestDigest, seal.manifestDigest)) {
+    const failed = state.failedSeal;
+    if (failed !== undefined && equalOctets(failed.manifestDigest, seal.manifestDigest)) {
+      return to(state, signSeal(state, reply, failed.code, failed.imageHash, failed.manifestDigest));
+    }
     return to(state, signSeal(state, reply, 'noImageHeld', ZERO_HASH, seal.manifestDigest));
   }
   if (held.sealed) return to(state, signSeal(state, reply, 'success', held.manifest.imageHash, held.manifestDigest));
@@ -53,6 +57,7 @@ export function onImageSealed(state: ReceiverState, input: Extract<ReceiverInput
     session: undefined,
     held: ok ? markSealed(state.held) : undefined,
     tally: ok ? state.tally : undefined,
+    failedSeal: ok ? undefined : { manifestDigest: state.held.manifestDigest, code: input.code, imageHash: input.imageHash },
   };
   return to(sealed, alert, signSeal(sealed, reply, input.code, input.imageHash, state.held.manifestDigest));
 }
@@ -61,7 +66,8 @@ export function onActivate(state: ReceiverState, activate: Activate, sequence: n
   const cause = busyCause(state);
   if (cause !== undefined && cause !== 'activating') return to(state, busy(state, sequence, 'checking'));
   const decoded = decodeAuthorisation(activate.authorisation);
-  if (!decoded.ok || !decoded.value.countersigned) return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationMalformed'));
+  if (!decoded.ok) return to(state, refuse(state, sequence, HOST_TYPES.activate, decoded.fault.code));
+  if (!decoded.value.countersigned) return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationMalformed'));
   if (!equalOctets(decoded.value.deviceId, state.device.deviceId)) {
     return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationWrongDevice'));
   }

@@ -18,6 +18,7 @@ export function isReceiving(state: ReceiverState): state is Receiving {
 export function onData(state: Receiving, data: Data, sequence: number, nowMs: number): ReceiverStep {
   const { held, session } = state;
   const manifest = held.manifest;
+  if (sequence === 0) return to(state);
   if (data.block >= manifest.blockCount || data.offsetBytes + data.octets.length > blockBytes(manifest, data.block)) {
     return to(counted(state, sequence, nowMs, 0).state, nack(state, sequence, 'outside', data.block, data.offsetBytes, data.octets.length));
   }
@@ -98,7 +99,8 @@ export function onGetMap(state: Receiving, firstBlock: number, sequence: number,
 }
 
 function sackEveryBlocks(session: Session): number {
-  return Math.max(2, session.windowBlocks >> 2);
+  // A window of two or three blocks is used up before two are durable when one was lost.
+  return session.windowBlocks < 4 ? 1 : Math.max(2, session.windowBlocks >> 2);
 }
 
 function storedBlocks(session: Session): number[] {

@@ -84,6 +84,7 @@ export function onOfferChecked(state: ReceiverState, input: Extract<ReceiverInpu
         held: undefined,
         session: undefined,
         tally: undefined,
+        failedSeal: undefined,
         preparedAtMs: [...recent(idle, nowMs), nowMs],
         activity: { kind: 'preparing', offer, checked, sequence },
       };
@@ -124,7 +125,9 @@ function objectionTo(state: ReceiverState, image: ImageOffer, replace: boolean, 
   if (m.imageBytes > device.slotBytes) return no('imageTooLarge', device.slotBytes);
   if (m.blockShift < device.blockShiftMin || m.blockShift > device.blockShiftMax) return no('geometryUnsupported', device.blockShiftMax);
   if (m.blockCount > device.blockCountMax) return no('geometryUnsupported', device.blockCountMax);
-  if (held !== undefined && equalOctets(held.manifestDigest, image.manifestDigest)) return good(held.sealed ? 'sealed' : 'resume');
+  // The digest does not cover the GBCS signature, which is checked only at the end: another one must not pass for the image that is held.
+  const same = held !== undefined && equalOctets(held.manifestDigest, image.manifestDigest) && equalOctets(held.gbcsSignature, image.gbcsSignature);
+  if (same) return good(held.sealed ? 'sealed' : 'resume');
   if (held !== undefined && !replace) return no('otherImageHeld');
   if (recent(state, nowMs).length >= ERASES_PER_DAY_MAX) return no('eraseBudgetSpent', ERASES_PER_DAY_MAX);
   return good('new');

@@ -100,6 +100,8 @@ export interface ReceiverState {
   readonly activity: Activity;
   readonly session: Session | undefined;
   readonly tally: Tally | undefined;
+  /** The last image that did not verify, so that a repeated SEAL is answered alike. */
+  readonly failedSeal: { readonly manifestDigest: Uint8Array; readonly code: SealCode; readonly imageHash: Uint8Array } | undefined;
   readonly lastTag: number;
   readonly refusedAtMs: number | undefined;
   /** When slot preparations were granted, the last day's. */

@@ -21,6 +21,7 @@ export function startReceiver(device: DeviceFacts, held: HeldImage | undefined, 
     activity: { kind: 'idle' },
     session: undefined,
     tally: undefined,
+    failedSeal: undefined,
     lastTag: 0,
     refusedAtMs: undefined,
     preparedAtMs: [],
@@ -75,6 +76,8 @@ function onHeard(state: ReceiverState, received: Received<HostMessage>, nowMs: n
       if (!isReceiving(state) || received.sessionTag !== state.session.tag) return to(state);
       return onSpoiltData(state, received.sequence, received.block, received.offsetBytes, received.lengthBytes);
     case 'unknown':
+      // A line that echoes brings the meter's own frames back: no answer, or they would breed.
+      if (received.type >= METER_TYPES_FROM) return to(state);
       return refuseSparingly(state, nowMs, { ...received, requestType: received.type }, 'unknownMessage');
     case 'malformed': {
       const refusal = received.type === HOST_TYPES.activate ? 'authorisationMalformed' : 'malformed';
@@ -122,6 +125,8 @@ function onMessage(state: ReceiverState, envelope: Envelope<HostMessage>, nowMs:
   }
 }
 
+/** Types from here on go from meter to host. */
+const METER_TYPES_FROM = 0x40;
 const MINOR = 0;
 /** HELLO names the window for blocks of this size; what counts is the credit. */
 const USUAL_BLOCK_SHIFT = 12;

@@ -9,7 +9,14 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { isLowS, withLowS } from '../authorisation/signature.js';
-import { runTask, type CryptoPort, type CryptoTask, type Role, type SignerPort, type TrustAnchors } from '../crypto-port.js';
+import {
+  runTask,
+  type CryptoPort,
+  type CryptoTask,
+  type Role,
+  type SignerPort,
+  type TrustAnchors,
+} from '../crypto-port.js';
 
 export interface KeyPair {
   readonly privateKey: KeyObject;
@@ -23,7 +30,10 @@ export function keyPairOf(seed: number): KeyPair {
   const ecdh = createECDH('prime256v1');
   ecdh.setPrivateKey(d);
   const publicKey = new Uint8Array(ecdh.getPublicKey());
-  return { privateKey: createPrivateKey({ key: { ...jwkOf(publicKey), d: d.toString('base64url') }, format: 'jwk' }), publicKey };
+  return {
+    privateKey: createPrivateKey({ key: { ...jwkOf(publicKey), d: d.toString('base64url') }, format: 'jwk' }),
+    publicKey,
+  };
 }
 
 export type RoleKeys = Readonly<Record<Role, KeyPair>>;
