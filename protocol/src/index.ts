@@ -28,6 +28,7 @@ export * from './message/meter-messages.js';
 export * from './message/sack.js';
 export * from './staging/block-map.js';
 export * from './staging/staging.js';
+export { checkAuthorisation } from './receiver/activation.js';
 export { checkOffer, windowBlocksOf } from './receiver/offer.js';
 export { startReceiver, stepReceiver, wakeReceiverAtMs } from './receiver/receiver.js';
 export * from './receiver/receiver-types.js';

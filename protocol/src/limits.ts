@@ -75,3 +75,5 @@ export const AUTHORISATION_BYTES = 232;
 /** An authorisation that waits for its countersignature. */
 export const AUTHORISATION_UNCOUNTERSIGNED_BYTES = 168;
 export const OUTCOME_BYTES = 208;
+/** The end of an authorisation that never ends. */
+export const NO_END_S = 0xffffffff;

@@ -154,7 +154,7 @@ export function appendState(log: RecordLog, step: BootStep, state: BootState): v
   log.append(encodeBootState(step, state));
 }
 
-export function isSameImage(a: ImageIdentity, b: ImageIdentity): boolean {
+function isSameImage(a: ImageIdentity, b: ImageIdentity): boolean {
   return a.slot === b.slot && sameOctets(a.manifestDigest, b.manifestDigest) && sameOctets(a.imageHash, b.imageHash);
 }
 

@@ -187,6 +187,21 @@ describe('who may ask', () => {
     expect(seen).toEqual([]);
   });
 
+  it('is told no only once a connection: a refusal ends it', async () => {
+    const { port, host, seen } = await start({ limits: { incompleteMsMax: 30_000, idleMsMax: 30_000 } });
+    const { text, endedMs } = await talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`, head(host));
+    expect(text.match(/HTTP\/1\.1/g)?.length).toBe(1);
+    expect(endedMs).toBeLessThan(5000);
+    expect(seen).toEqual([]);
+    await talk(
+      port,
+      head(host, 'GET /first HTTP/1.1'),
+      head('evil', 'GET /second HTTP/1.1'),
+      head(host, 'GET /third HTTP/1.1'),
+    );
+    expect(seen.map((request) => request.path)).toEqual(['/first']);
+  });
+
   it('has no WebSocket where none is served, and none but by GET', async () => {
     const { port, host } = await start();
     const upgrade = ['Connection: Upgrade', 'Upgrade: websocket'];
@@ -332,6 +347,12 @@ describe('size', () => {
     held[0]!.destroy();
     await expect.poll(async () => statusOf((await talk(port, head(host, undefined, closing))).text)).toBe('200');
   });
+
+  it('of that crowd is counted down to nobody', async () => {
+    const { port, host } = await start({ limits: { socketsPerAddressMax: 1 } });
+    const ask = async (): Promise<string> => statusOf((await talk(port, head(host, undefined, closing))).text);
+    for (let i = 0; i < 3; i += 1) await expect.poll(ask).toBe('200');
+  });
 });
 
 describe('time', () => {
@@ -430,6 +451,29 @@ describe('an event stream', () => {
     expect(ended).toBe(false);
     socket.destroy();
     await expect.poll(() => aborted && ended).toBe(true);
+  });
+
+  it('calls return on a source that heeds no signal', async () => {
+    let asked = 0;
+    let returned = 0;
+    const source: AsyncIterator<ServerEvent> = {
+      next: () => {
+        asked += 1;
+        return new Promise(() => {});
+      },
+      return: () => {
+        returned += 1;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+    const { port, host } = await start({
+      handler: () => ({ status: 200, events: { [Symbol.asyncIterator]: () => source } }),
+    });
+    const socket = open(port);
+    socket.write(head(host));
+    await expect.poll(() => asked).toBe(1);
+    socket.destroy();
+    await expect.poll(() => returned).toBe(1);
   });
 
   it('ends when there is no more', async () => {

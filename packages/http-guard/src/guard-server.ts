@@ -7,6 +7,7 @@ import type { AccessPolicy } from './access.js';
 import { checkBodyHeaders, readBody } from './body.js';
 import type { RequestBody } from './body.js';
 import { GuardError, refuse } from './error.js';
+import type { Refusal } from './error.js';
 import { CHECKS_PER_DEADLINE, DEFAULT_LIMITS } from './limits.js';
 import type { GuardLimits } from './limits.js';
 import { send, sendRefusal, writeRefusal } from './response.js';
@@ -68,9 +69,9 @@ class Guard {
   readonly #limits: GuardLimits;
   readonly #sockets = new Set<Duplex>();
   readonly #socketsOf = new Map<string, number>();
-  /** Ends a socket on which no request has been authenticated. */
-  readonly #deadlines = new WeakMap<Duplex, NodeJS.Timeout>();
   readonly #underWay = new Set<AbortController>();
+  /** Sockets that are being ended. What was pipelined behind a refusal must not be done: its answer would go nowhere. */
+  readonly #refused = new WeakSet<Duplex>();
   #policy: AccessPolicy;
 
   constructor(options: GuardOptions) {
@@ -79,6 +80,8 @@ class Guard {
     this.#policy = { token: options.token, allowedHosts: [], allowedOrigins: [] };
     this.server = createServer({
       maxHeaderSize: this.#limits.headerBytesMax,
+      // Counts from the connection, or from the end of the last answer's idling. Since a refusal ends its connection, this bounds
+      // everything unauthenticated.
       headersTimeout: this.#limits.incompleteMsMax,
       requestTimeout: 0, // bodies have a rate to keep instead
       keepAliveTimeout: this.#limits.idleMsMax,
@@ -141,13 +144,7 @@ class Guard {
     }
     this.#socketsOf.set(address, count + 1);
     this.#sockets.add(socket);
-    const deadline = setTimeout(() => {
-      writeRefusal(socket, refuse('too-slow', 'no authenticated request came in time'));
-      socket.destroySoon();
-    }, this.#limits.incompleteMsMax);
-    this.#deadlines.set(socket, deadline);
     socket.once('close', () => {
-      clearTimeout(deadline);
       this.#sockets.delete(socket);
       const left = (this.#socketsOf.get(address) ?? 1) - 1;
       if (left > 0) this.#socketsOf.set(address, left);
@@ -158,22 +155,22 @@ class Guard {
   #answer(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     this.#respond(request, response, awaitsContinue).catch((error: unknown) => {
       this.#report(error);
-      sendRefusal(response, refuse('defect', 'this server made a mistake; its log says which'));
+      this.#refuse(request, response, refuse('defect', 'this server made a mistake; its log says which'));
     });
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): Promise<void> {
+    if (this.#refused.has(request.socket)) return undefined;
     const access = checkAccess(request, this.#policy);
-    if (!access.ok) return sendRefusal(response, access);
-    clearTimeout(this.#deadlines.get(request.socket));
+    if (!access.ok) return this.#refuse(request, response, access);
     const target = parseTarget(request.url ?? '');
-    if (!target.ok) return sendRefusal(response, target);
+    if (!target.ok) return this.#refuse(request, response, target);
     const refusal = checkBodyHeaders(request, this.#limits);
-    if (refusal !== undefined) return sendRefusal(response, refusal);
+    if (refusal !== undefined) return this.#refuse(request, response, refusal);
     if (awaitsContinue) response.writeContinue();
     const read = await readBody(request, this.#limits);
     if (read === undefined) return undefined;
-    if (!read.ok) return sendRefusal(response, read);
+    if (!read.ok) return this.#refuse(request, response, read);
     const gone = new AbortController();
     this.#underWay.add(gone);
     response.once('close', () => {
@@ -187,13 +184,18 @@ class Guard {
     return send(response, answer, this.#limits, signal);
   }
 
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+    this.#refused.add(request.socket);
+    sendRefusal(response, refusal);
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
+    if (this.#refused.has(socket)) return undefined;
     const access = checkUpgrade(request, this.#policy);
     if (!access.ok) return writeRefusal(socket, access);
     const { onUpgrade } = this.#options;
     if (onUpgrade === undefined) return writeRefusal(socket, refuse('no-upgrade', 'there is no WebSocket here'));
-    clearTimeout(this.#deadlines.get(socket));
     try {
       onUpgrade(request, socket, head);
     } catch (error) {

@@ -83,4 +83,4 @@ vector = {
     "authorisation": auth.hex(),
     "outcome": outcome.hex(),
 }
-pathlib.Path(__file__).with_name("three-blocks.json").write_text(json.dumps(vector, indent=1) + "\n")
+pathlib.Path(__file__).with_name("three-blocks.json").write_text(json.dumps(vector, indent=2) + "\n")

@@ -1,7 +1,7 @@
 /** Permission for one meter to activate one image (SPEC.md §7.1): signed by the supplier, then countersigned by the DCO. */
 import { CONTEXTS, sign, verify, type CryptoTask, type TrustAnchors } from '../crypto-port.js';
 import { bad, good, LocalProtocolError, type Checked } from '../errors.js';
-import { layout, octets, reserved, u16, u32, u64, u8 } from '../layout/layout.js';
+import { layout, octets, reserved, u32, u64, u8 } from '../layout/layout.js';
 import { concat, equalOctets, toHex } from '../layout/octets.js';
 import {
   AUTHORISATION_BYTES,
@@ -24,7 +24,7 @@ export interface AuthorisationFields {
   readonly originatorCounter: bigint;
   /** Seconds since 1970-01-01T00:00:00Z; 0: no bound. */
   readonly notBeforeS: number;
-  /** Likewise; {@link NO_END_S}: no bound. Not below `notBeforeS`. */
+  /** Likewise; `NO_END_S`: no bound. Not below `notBeforeS`. */
   readonly notAfterS: number;
 }
 
@@ -34,8 +34,6 @@ export interface Authorisation extends AuthorisationFields {
   /** The exact octets: 168, or 232 with the countersignature. */
   readonly octets: Uint8Array;
 }
-
-export const NO_END_S = 0xffffffff;
 
 /**
  * Signs as the supplier: 168 octets.

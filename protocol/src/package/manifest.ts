@@ -83,9 +83,8 @@ export const ENCODING_NONE = 0;
 export function* signManifest(fields: ManifestFields): CryptoTask<Manifest> {
   const tail = encodeTail(fields.label);
   const signedBytes = MANIFEST_FIXED_BYTES + tail.length;
-  const { label, ...given } = fields;
   const head = FIXED.encode({
-    ...given,
+    ...fields,
     magic: MAGIC,
     major: MAJOR,
     minor: 0,

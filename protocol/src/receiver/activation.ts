@@ -1,13 +1,16 @@
 /** SEAL, ACTIVATE, READ_VERSION: staging is not activation, and no effect happens twice (SPEC.md §10.7, §10.8). */
-import { decodeAuthorisation } from '../authorisation/authorisation.js';
+import { decodeAuthorisation, verifyAuthorisation } from '../authorisation/authorisation.js';
 import type { OutcomeCode, OutcomeFields } from '../authorisation/outcome.js';
+import { sha256, type CryptoTask, type TrustAnchors } from '../crypto-port.js';
+import { good, type Checked } from '../errors.js';
 import { equalOctets } from '../layout/octets.js';
 import { HASH_BYTES } from '../limits.js';
 import { HOST_TYPES, type Activate, type Seal } from '../message/host-messages.js';
+import type { Refusal } from '../refusal.js';
 import { isComplete, markSealed } from '../staging/staging.js';
 import {
   ALERT_CODES,
-  type ActivationMemory,
+  type CheckedAuthorisation,
   type ReceiverEffect,
   type ReceiverInput,
   type ReceiverState,
@@ -19,6 +22,17 @@ import { busy, busyCause, refuse, send, to } from './replies.js';
 const ZERO_HASH = new Uint8Array(HASH_BYTES);
 /** Octets of an authorisation that say what it permits: what must be equal for it to be the same one. */
 const BODY_BYTES = 104;
+
+/** Structure and both signatures of an authorisation, and the digest that it is remembered by. */
+export function* checkAuthorisation(
+  octets: Uint8Array,
+  trust: Pick<TrustAnchors, 'supplier' | 'dco'>,
+): CryptoTask<Checked<CheckedAuthorisation, Refusal>> {
+  const verified = yield* verifyAuthorisation(octets, trust);
+  if (!verified.ok) return verified;
+  const authorisationDigest = yield* sha256(verified.value.octets.subarray(0, BODY_BYTES));
+  return good({ ...verified.value, authorisationDigest });
+}
 
 export function onSeal(state: ReceiverState, seal: Seal, sequence: number): ReceiverStep {
   if (state.device.mode === 'trial') return to(state, busy(state, sequence, 'trial'));
@@ -83,11 +97,11 @@ export function onAuthorisationChecked(
   const no = (refusal: Parameters<typeof refuse>[3], detail = 0): ReceiverStep =>
     to(state, refuse(state, reply.sequence, HOST_TYPES.activate, refusal, detail));
   if (!result.ok) return no(result.fault.code);
-  const { originatorCounter, imageHash, manifestDigest, notBeforeS, notAfterS } = result.value;
-  const body = input.octets.slice(0, BODY_BYTES);
+  const authorised = result.value;
+  const { originatorCounter, imageHash, manifestDigest, notBeforeS, notAfterS, authorisationDigest } = authorised;
   const last = state.activation;
-  if (last.body !== undefined && equalOctets(last.body, body)) {
-    if (last.result !== 'pending') return to(state, signActivation(state, reply, last, last.result));
+  if (last.authorisationDigest !== undefined && equalOctets(last.authorisationDigest, authorisationDigest)) {
+    if (last.result !== 'pending') return to(state, signActivation(state, reply, authorised, last.result));
     return to(state, busy(state, reply.sequence, state.device.mode === 'trial' ? 'trial' : 'activating'));
   }
   if (originatorCounter <= last.originatorCounter) {
@@ -96,22 +110,26 @@ export function onAuthorisationChecked(
   if (nowS < notBeforeS) return no('authorisationNotYetValid');
   if (nowS > notAfterS) return no('authorisationExpired');
   if (state.device.mode === 'trial' || state.activity.kind === 'activating') return no('trialRunning');
-  const memory = { originatorCounter, body, imageHash, manifestDigest };
-  const store = (code: OutcomeCode): ReceiverStep => to(state, { kind: 'store-counter', memory: { ...memory, result: code }, reply });
+  const store = (code: OutcomeCode): ReceiverStep => to(state, { kind: 'store-counter', authorised, result: code, reply });
   if (state.device.mode === 'confirmed' && equalOctets(imageHash, state.device.runningHash)) return store('success');
   const { held } = state;
   if (held === undefined || !held.sealed) return store('noImageHeld');
   if (!equalOctets(held.manifest.imageHash, imageHash) || !equalOctets(held.manifestDigest, manifestDigest)) return store('hashMismatch');
-  const pending: ActivationMemory = { ...memory, result: 'pending' };
-  const activating: ReceiverState = { ...state, session: undefined, activation: pending, activity: { kind: 'activating' } };
-  return to(activating, { kind: 'activate', memory: pending }, busy(activating, reply.sequence, 'activating'));
+  const activating: ReceiverState = {
+    ...state,
+    session: undefined,
+    activation: { originatorCounter, authorisationDigest, result: 'pending' },
+    activity: { kind: 'activating' },
+  };
+  return to(activating, { kind: 'activate', authorised }, busy(activating, reply.sequence, 'activating'));
 }
 
 export function onCounterStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'counter-stored' }>): ReceiverStep {
-  const { memory, reply } = input;
-  if (!input.ok || memory.result === 'pending') return to(state, refuse(state, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
-  const stored: ReceiverState = { ...state, activation: memory };
-  return to(stored, signActivation(stored, reply, memory, memory.result));
+  const { authorised, result, reply } = input;
+  if (!input.ok) return to(state, refuse(state, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
+  const { originatorCounter, authorisationDigest } = authorised;
+  const stored: ReceiverState = { ...state, activation: { originatorCounter, authorisationDigest, result } };
+  return to(stored, signActivation(stored, reply, authorised, result));
 }
 
 export function onReadVersion(state: ReceiverState, nonce: Uint8Array, sequence: number): ReceiverStep {
@@ -135,8 +153,8 @@ function signSeal(state: ReceiverState, reply: ReplyTo, code: OutcomeCode, image
   return { kind: 'sign-outcome', fields, reply, as: 'sealed' };
 }
 
-function signActivation(state: ReceiverState, reply: ReplyTo, memory: ActivationMemory, code: OutcomeCode): ReceiverEffect {
-  const { imageHash, manifestDigest, originatorCounter } = memory;
+function signActivation(state: ReceiverState, reply: ReplyTo, authorised: CheckedAuthorisation, code: OutcomeCode): ReceiverEffect {
+  const { imageHash, manifestDigest, originatorCounter } = authorised;
   const fields = outcomeFields(state, { kind: 'activation', code, imageHash, manifestDigest, originatorCounter, nonce: reply.nonce });
   return { kind: 'sign-outcome', fields, reply, as: 'outcome' };
 }

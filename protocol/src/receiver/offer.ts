@@ -8,7 +8,7 @@ import { HOST_TYPES, type Offer } from '../message/host-messages.js';
 import type { AcceptStatus } from '../message/meter-messages.js';
 import { checkOtaHeader, decodeManifest, verifyManifest, type Manifest } from '../package/manifest.js';
 import { REFUSAL_CODES, type PackageFault, type Refusal } from '../refusal.js';
-import { beginHeld, type ImageOffer } from '../staging/staging.js';
+import type { HeldImage, ImageOffer } from '../staging/staging.js';
 import {
   ALERT_CODES,
   type CheckedOffer,
@@ -93,12 +93,12 @@ export function onOfferChecked(state: ReceiverState, input: Extract<ReceiverInpu
   }
 }
 
-export function onPrepared(state: ReceiverState, ok: boolean, nowMs: number): ReceiverStep {
+export function onPrepared(state: ReceiverState, held: HeldImage | undefined, nowMs: number): ReceiverStep {
   if (state.activity.kind !== 'preparing') return to(state);
   const { offer, checked, sequence } = state.activity;
   const idle: ReceiverState = { ...state, activity: { kind: 'idle' } };
-  if (!ok) return to(idle, refuse(idle, sequence, TYPE, 'storageFailed'));
-  return openSession({ ...idle, held: beginHeld(checked.image) }, checked, offer, sequence, nowMs);
+  if (held === undefined) return to(idle, refuse(idle, sequence, TYPE, 'storageFailed'));
+  return openSession({ ...idle, held }, checked, offer, sequence, nowMs);
 }
 
 /** Blocks that a host may have open at once. */

@@ -37,13 +37,16 @@ export interface DeviceFacts {
   readonly frameBytesMax: number;
 }
 
+/** An authorisation whose signatures hold, and what it is known by. */
+export interface CheckedAuthorisation extends Authorisation {
+  readonly authorisationDigest: Uint8Array;
+}
+
 /** What is known of the last accepted authorisation. `pending`: its image runs on trial or is about to. */
 export interface ActivationMemory {
   readonly originatorCounter: bigint;
-  /** Octets 0 to 103 of the authorisation; undefined before the first. */
-  readonly body: Uint8Array | undefined;
-  readonly imageHash: Uint8Array;
-  readonly manifestDigest: Uint8Array;
+  /** SHA-256 of octets 0 to 103 of the authorisation, which say what it permits; undefined before the first. */
+  readonly authorisationDigest: Uint8Array | undefined;
   readonly result: OutcomeCode | 'pending';
 }
 
@@ -119,7 +122,8 @@ export type ReceiverInput =
   | { readonly kind: 'heard'; readonly received: Received<HostMessage> }
   | { readonly kind: 'tick' }
   | { readonly kind: 'offer-checked'; readonly result: Checked<CheckedOffer, PackageFault> }
-  | { readonly kind: 'prepared'; readonly ok: boolean }
+  /** `held`: what {@link beginHeld} made of the image once flash was ready; undefined when flash failed. */
+  | { readonly kind: 'prepared'; readonly held: HeldImage | undefined }
   | { readonly kind: 'block-checked'; readonly block: number; readonly octets: Uint8Array; readonly ok: boolean }
   | { readonly kind: 'block-stored'; readonly block: number; readonly ok: boolean }
   | { readonly kind: 'blocks-recorded'; readonly blocks: readonly number[]; readonly ok: boolean }
@@ -128,11 +132,17 @@ export type ReceiverInput =
       readonly kind: 'authorisation-checked';
       readonly octets: Uint8Array;
       readonly reply: ReplyTo;
-      readonly result: Checked<Authorisation, Refusal>;
+      readonly result: Checked<CheckedAuthorisation, Refusal>;
       /** The meter's own clock. */
       readonly nowS: number;
     }
-  | { readonly kind: 'counter-stored'; readonly memory: ActivationMemory; readonly reply: ReplyTo; readonly ok: boolean }
+  | {
+      readonly kind: 'counter-stored';
+      readonly authorised: CheckedAuthorisation;
+      readonly result: OutcomeCode;
+      readonly reply: ReplyTo;
+      readonly ok: boolean;
+    }
   | { readonly kind: 'outcome-signed'; readonly reply: ReplyTo; readonly as: 'sealed' | 'outcome'; readonly octets: Uint8Array }
   /** The trial was confirmed: from now on these facts hold, and the activation succeeded. */
   | { readonly kind: 'confirmed'; readonly device: DeviceFacts };
@@ -153,12 +163,12 @@ export type ReceiverEffect =
   | { readonly kind: 'record-blocks'; readonly blocks: readonly number[] }
   /** Hash and check the whole image from flash; write the sealed record, or drop the image; give `image-sealed`. */
   | { readonly kind: 'seal-image'; readonly image: HeldImage }
-  /** Check structure and both signatures; give `authorisation-checked`. */
+  /** Run {@link checkAuthorisation}; give `authorisation-checked`. */
   | { readonly kind: 'check-authorisation'; readonly octets: Uint8Array; readonly reply: ReplyTo }
   /** Store the counter with its result, nothing else; give `counter-stored`. */
-  | { readonly kind: 'store-counter'; readonly memory: ActivationMemory; readonly reply: ReplyTo }
+  | { readonly kind: 'store-counter'; readonly authorised: CheckedAuthorisation; readonly result: OutcomeCode; readonly reply: ReplyTo }
   /** Store counter and pending activation, then restart into the image; nothing comes back. */
-  | { readonly kind: 'activate'; readonly memory: ActivationMemory }
+  | { readonly kind: 'activate'; readonly authorised: CheckedAuthorisation }
   | { readonly kind: 'sign-outcome'; readonly fields: OutcomeFields; readonly reply: ReplyTo; readonly as: 'sealed' | 'outcome' }
   /** Log, and send as ALERT with the meter's time. */
   | { readonly kind: 'alert'; readonly alertCode: number; readonly payload: Uint8Array };

@@ -38,7 +38,7 @@ export function stepReceiver(state: ReceiverState, input: ReceiverInput, nowMs: 
     case 'offer-checked':
       return onOfferChecked(state, input, nowMs);
     case 'prepared':
-      return onPrepared(state, input.ok, nowMs);
+      return onPrepared(state, input.held, nowMs);
     case 'block-checked':
       return onBlockChecked(state, input);
     case 'block-stored':

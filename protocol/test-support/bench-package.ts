@@ -1,7 +1,7 @@
 /** A small image in small blocks, and the package of it, for tests that spoil things. */
-import type { CryptoTask } from '../crypto-port.js';
-import { buildOtaImage, type OtaImageFields } from '../image/ota-image.js';
-import { buildPackage, type PackageFields } from '../package/build.js';
+import type { CryptoTask } from '../src/crypto-port.js';
+import { buildOtaImage, type OtaImageFields } from '../src/image/ota-image.js';
+import { buildPackage, type PackageFields } from '../src/package/build.js';
 import { keys, run, type RoleKeys } from './node-crypto.js';
 
 /** Octets that differ from block to block and from seed to seed. */

@@ -1,0 +1,17 @@
+/** Every bound of the command line, with its unit. */
+
+/** A progress line on a terminal is drawn again after so long, not sooner. */
+export const PROGRESS_REDRAW_MS = 100;
+/** Where nobody watches, one progress line for each step of so many hundredths. */
+export const PROGRESS_STEP_PERCENT = 10;
+/** The rate shown is that of the last so long. */
+export const RATE_WINDOW_MS = 3_000;
+/** Instants kept to know the rate. */
+export const RATE_SAMPLES_MAX = 64;
+
+/** What the commands read of a file that has no size of its own (a pipe) at a time. */
+export const READ_CHUNK_BYTES = 65_536;
+/** The text in an OTA header. */
+export const HEADER_STRING_BYTES_MAX = 32;
+/** Parts given to one `package join`. */
+export const PARTS_MAX = 1_000;
