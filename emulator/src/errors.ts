@@ -51,7 +51,7 @@ export class BootError extends EmulatorError {
   }
 }
 
-export type MeterFault = 'already-provisioned' | 'bad-identity' | 'bad-value';
+export type MeterFault = 'already-provisioned' | 'bad-identity' | 'bad-value' | 'not-provisioned';
 
 /** Misuse of the meter's registers, logs or identity. */
 export class MeterError extends EmulatorError {

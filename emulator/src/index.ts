@@ -34,3 +34,6 @@ export * from './boot/slot.js';
 export * from './meter/identity.js';
 export * from './meter/import-register.js';
 export * from './meter/security-log.js';
+export { blobOf, offerOf, trustOf } from './firmware/image-header.js';
+export type { FirmwareTimings } from './firmware/firmware.js';
+export * from './esme.js';

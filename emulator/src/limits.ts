@@ -26,6 +26,7 @@ export const FACTORY_CHUNK_BYTES = 4096;
 
 // Boot
 export const BOOT_PAYLOAD_BYTES = 416;
+export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
 /** Boots a trial gets to confirm itself; the next one reverts. */
 export const TRIAL_BOOTS_MAX = 3;
 
@@ -45,3 +46,17 @@ export const TRUST_ANCHORS_MAX = 8;
 export const PUBLIC_KEY_BYTES = 65;
 export const EUI64_BYTES = 8;
 export const DIGEST_BYTES = 32;
+
+// Firmware
+/** From the accepted activation to the restart: time for the answer to leave. */
+export const RESTART_DELAY_MS = 200;
+/** How long the image on trial tests itself before it confirms. */
+export const SELF_TEST_MS = 300;
+/** How often the register is brought up to date when nothing else wakes the meter. */
+export const METERING_INTERVAL_MS = 60_000;
+/** Octets of open blocks that the firmware has room for. */
+export const WINDOW_BYTES_DEFAULT = 65_536;
+/** Alerts that wait for somebody to hear them. */
+export const ALERTS_WAITING_MAX = 16;
+/** Energy of a step is counted in whole watt-seconds; steps are cut at this length, so that no clock jump overflows a register. */
+export const METERING_STEP_MS_MAX = 86_400_000;

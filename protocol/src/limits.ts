@@ -28,11 +28,16 @@ export const SACK_RANGES_MAX = 32;
 export const SACK_BITMAP_BITS = 64;
 /** DATA frames after which a SACK is due whatever they did: fewer than the bitmap has bits. */
 export const SACK_FRAMES_MAX = 48;
+/** DATA that comes so long after the last SACK earns one, so that a slow line is not taken for a dead one. */
+export const SACK_AGE_MS_MAX = 2_000;
 export const ALERT_PAYLOAD_BYTES_MAX = 64;
 
 export const WINDOW_BYTES = 65_536;
 export const WINDOW_BLOCKS_MIN = 2;
+export const WINDOW_BLOCKS_MAX = 256;
 export const FRAGMENT_BYTES_MIN = 64;
+/** Of a paced line, that one fragment may take: far below the silence after which a peer counts as dead. */
+export const FRAGMENT_MS_MAX = 4_000;
 
 export const REQUEST_RETRY_MS = 500;
 export const REQUEST_RETRY_MS_MAX = 4_000;
@@ -47,6 +52,12 @@ export const RETRANSMIT_MS_FIRST = 1_000;
 export const REFUSE_INTERVAL_MS = 100;
 /** A transfer that makes nothing durable for so long, while the meter answers, is given up as too noisy. */
 export const NO_PROGRESS_MS_MAX = 60_000;
+/** Most that a host adds to its patience because a paced line delays the meter's SACK. */
+export const ACK_DELAY_MS_MAX = 3_000;
+/** Sessions begun one after the other, no further block becoming durable, before a host gives up. */
+export const SESSIONS_IN_VAIN_MAX = 20;
+/** Probes that a host remembers; an answer to any of them counts. */
+export const PROBES_MAX = 16;
 export const TRIAL_STARTS_MAX = 3;
 /** Slot preparations for a new image that a meter grants in one day. */
 export const ERASES_PER_DAY_MAX = 24;

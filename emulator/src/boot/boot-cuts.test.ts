@@ -70,7 +70,7 @@ function update(flash: NorFlash, isGood: boolean): BootResult {
     if (outcome !== undefined) return result;
     if (staged === undefined) writeNew(flash);
     const image = readBootState(flash, crypto).staged!;
-    recordActivation(flash, crypto, { ...image, originatorCounter: 5, authorisationDigest: AUTHORISATION });
+    recordActivation(flash, crypto, { ...image, originatorCounter: 5n, authorisationDigest: AUTHORISATION });
   }
   throw new Error('the update does not end');
 }
@@ -169,7 +169,7 @@ describe.each(GEOMETRIES)('an update cut by a power loss, granule $granuleBytes,
             if (end.state.outcome?.code === 'success') expect(end).toMatchObject({ phase: 'confirmed', slot: 1 });
             else
               expect(end).toMatchObject({ phase: 'confirmed', slot: 0, state: { confirmed: { securityCounter: 1 } } });
-            expect(end.state.highestOriginatorCounter).toBe(5);
+            expect(end.state.highestOriginatorCounter).toBe(5n);
             expect(Buffer.compare(meterOctets(flash), meter)).toBe(0);
             const changes = new SecurityLog(flash, crc32).entries.filter(({ code }) => code === 0x8f43).length;
             expect(changes).toBe(isGood ? 1 : 2);

@@ -178,7 +178,7 @@ function refuseDuringActivation(state: BootState): void {
   if (state.pending !== undefined) throw trialRunning();
 }
 
-function refuseOldCounter(state: BootState, originatorCounter: number): void {
+function refuseOldCounter(state: BootState, originatorCounter: bigint): void {
   if (originatorCounter > state.highestOriginatorCounter) return;
   throw new BootError('counter-not-new', `counter ${originatorCounter} is not above ${state.highestOriginatorCounter}`);
 }

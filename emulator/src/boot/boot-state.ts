@@ -1,5 +1,5 @@
 import { BootError } from '../errors.js';
-import { BOOT_PAYLOAD_BYTES, DIGEST_BYTES } from '../limits.js';
+import { BOOT_PAYLOAD_BYTES, DIGEST_BYTES, ORIGINATOR_COUNTER_MAX } from '../limits.js';
 
 export type SlotIndex = 0 | 1;
 
@@ -20,7 +20,7 @@ export interface ConfirmedImage extends ImageIdentity {
 }
 
 export interface PendingActivation extends ImageIdentity {
-  readonly originatorCounter: number;
+  readonly originatorCounter: bigint;
   readonly authorisationDigest: Uint8Array;
 }
 
@@ -38,7 +38,7 @@ export type OutcomeCode = keyof typeof OUTCOME_CODES;
 /** How the last authorised activation ended; given again to whoever repeats it. */
 export interface ActivationOutcome {
   readonly code: OutcomeCode;
-  readonly originatorCounter: number;
+  readonly originatorCounter: bigint;
   readonly authorisationDigest: Uint8Array;
   readonly imageHash: Uint8Array;
   readonly versionAfter: number;
@@ -54,12 +54,12 @@ export interface BootState {
   readonly pending?: PendingActivation;
   readonly trial?: Trial;
   readonly outcome?: ActivationOutcome;
-  readonly highestOriginatorCounter: number;
+  readonly highestOriginatorCounter: bigint;
   /** Version that the last boot started; a change is logged. */
   readonly lastRunVersion?: number;
 }
 
-export const EMPTY_BOOT_STATE: BootState = { bootEpoch: 0, highestOriginatorCounter: 0 };
+export const EMPTY_BOOT_STATE: BootState = { bootEpoch: 0, highestOriginatorCounter: 0n };
 
 /** What a boot record tells of: the step that led to the state it holds. */
 export const BOOT_STEPS = {
@@ -119,6 +119,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
   const u32 = (at: number, value: number): void => view.setUint32(at, checked(value, 0xffff_ffff), true);
   const u64 = (at: number, value: number): void =>
     view.setBigUint64(at, BigInt(checked(value, Number.MAX_SAFE_INTEGER)), true);
+  const counter = (at: number, value: bigint): void => view.setBigUint64(at, checkedCounter(value), true);
   const digest = (at: number, value: Uint8Array): void => {
     if (value.length !== DIGEST_BYTES) throw new BootError('bad-value', `a digest has ${DIGEST_BYTES} octets`);
     octets.set(value, at);
@@ -127,7 +128,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
   octets[AT.format] = FORMAT;
   octets[AT.step] = BOOT_STEPS[step];
   u32(AT.bootEpoch, state.bootEpoch);
-  u64(AT.highestOriginatorCounter, state.highestOriginatorCounter);
+  counter(AT.highestOriginatorCounter, state.highestOriginatorCounter);
   if (confirmed !== undefined) {
     present |= HAS.confirmed;
     octets[AT.confirmedSlot] = confirmed.slot;
@@ -145,7 +146,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
   if (pending !== undefined) {
     present |= HAS.pending;
     octets[AT.pendingSlot] = pending.slot;
-    u64(AT.pendingCounter, pending.originatorCounter);
+    counter(AT.pendingCounter, pending.originatorCounter);
     digest(AT.pendingManifest, pending.manifestDigest);
     digest(AT.pendingHash, pending.imageHash);
     digest(AT.pendingAuthorisation, pending.authorisationDigest);
@@ -161,7 +162,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
     present |= HAS.outcome;
     octets[AT.outcomeCode] = OUTCOME_CODES[outcome.code];
     u32(AT.outcomeVersion, outcome.versionAfter);
-    u64(AT.outcomeCounter, outcome.originatorCounter);
+    counter(AT.outcomeCounter, outcome.originatorCounter);
     digest(AT.outcomeAuthorisation, outcome.authorisationDigest);
     digest(AT.outcomeHash, outcome.imageHash);
   }
@@ -185,6 +186,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const u32 = (at: number): number => view.getUint32(at, true);
   const u64 = (at: number): number => Number(view.getBigUint64(at, true));
+  const counter = (at: number): bigint => view.getBigUint64(at, true);
   const digest = (at: number): Uint8Array => octets.slice(at, at + DIGEST_BYTES);
   const slot = (at: number): SlotIndex => (octets[at] === 1 ? 1 : 0);
   const present = octets[AT.present]!;
@@ -192,7 +194,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
   const code = Object.entries(OUTCOME_CODES).find(([, value]) => value === octets[AT.outcomeCode])?.[0];
   return {
     bootEpoch: u32(AT.bootEpoch),
-    highestOriginatorCounter: u64(AT.highestOriginatorCounter),
+    highestOriginatorCounter: counter(AT.highestOriginatorCounter),
     ...(has(HAS.confirmed) && {
       confirmed: {
         slot: slot(AT.confirmedSlot),
@@ -216,7 +218,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
     ...(has(HAS.pending) && {
       pending: {
         slot: slot(AT.pendingSlot),
-        originatorCounter: u64(AT.pendingCounter),
+        originatorCounter: counter(AT.pendingCounter),
         manifestDigest: digest(AT.pendingManifest),
         imageHash: digest(AT.pendingHash),
         authorisationDigest: digest(AT.pendingAuthorisation),
@@ -234,7 +236,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
       outcome: {
         code: isOutcomeCode(code) ? code : 'activationFailure',
         versionAfter: u32(AT.outcomeVersion),
-        originatorCounter: u64(AT.outcomeCounter),
+        originatorCounter: counter(AT.outcomeCounter),
         authorisationDigest: digest(AT.outcomeAuthorisation),
         imageHash: digest(AT.outcomeHash),
       },
@@ -245,6 +247,11 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
 
 function isOutcomeCode(code: string | undefined): code is OutcomeCode {
   return code !== undefined && code in OUTCOME_CODES;
+}
+
+function checkedCounter(value: bigint): bigint {
+  if (typeof value === 'bigint' && value >= 0n && value <= ORIGINATOR_COUNTER_MAX) return value;
+  throw new BootError('bad-value', `${String(value)} is not an originator counter`);
 }
 
 function checked(value: number, max: number): number {

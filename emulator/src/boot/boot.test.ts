@@ -75,7 +75,7 @@ function stage(image: SlotImage, slot: SlotIndex): PendingActivation {
   if (!checked.ok) throw new Error(checked.fault);
   const { manifestDigest, imageHash } = checked.header;
   recordStaged(flash, crypto, { slot, manifestDigest, imageHash });
-  const originatorCounter = readBootState(flash, crypto).highestOriginatorCounter + 1;
+  const originatorCounter = readBootState(flash, crypto).highestOriginatorCounter + 1n;
   return { slot, manifestDigest, imageHash, originatorCounter, authorisationDigest: AUTHORISATION };
 }
 
@@ -117,7 +117,7 @@ describe('boot', () => {
     expect(state.confirmed?.previous).toEqual({ slot: 0, imageHash: sha256([OLD.image]) });
     expect(state.outcome).toEqual({
       code: 'success',
-      originatorCounter: 1,
+      originatorCounter: 1n,
       authorisationDigest: AUTHORISATION,
       imageHash: sha256([NEW.image]),
       versionAfter: 2,
@@ -132,8 +132,8 @@ describe('boot', () => {
     const phases = Array.from({ length: TRIAL_BOOTS_MAX + 2 }, () => boot(flash, ports).phase);
     expect(phases).toEqual(['trial', 'trial', 'trial', 'confirmed', 'confirmed']);
     const state = readBootState(flash, crypto);
-    expect(state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1, originatorCounter: 1 });
-    expect(state).toMatchObject({ confirmed: { securityCounter: 1, slot: 0 }, highestOriginatorCounter: 1 });
+    expect(state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1, originatorCounter: 1n });
+    expect(state).toMatchObject({ confirmed: { securityCounter: 1, slot: 0 }, highestOriginatorCounter: 1n });
     expect(state.pending).toBeUndefined();
     expect(loggedCodes()).toEqual([0x8f43, 0x8f43]);
     expect(() => confirmTrial(flash, crypto)).toThrow(BootError);
@@ -278,12 +278,14 @@ describe('boot records', () => {
     const activation = stage(NEW, 1);
     const other = { ...activation, imageHash: new Uint8Array(32) };
     expect(codeOf(() => recordActivation(flash, crypto, other))).toBe('not-staged');
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 0 }))).toBe(
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 0n }))).toBe(
       'counter-not-new',
     );
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 1.5 }))).toBe('bad-value');
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2n ** 63n }))).toBe(
+      'bad-value',
+    );
     recordActivation(flash, crypto, activation);
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2 }))).toBe(
+    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2n }))).toBe(
       'trial-running',
     );
     expect(codeOf(() => recordStaged(flash, crypto, activation))).toBe('trial-running');
@@ -295,13 +297,13 @@ describe('boot records', () => {
   it('keep the outcome of a command that had no effect, and burn its counter', () => {
     const outcome = {
       code: 'hashMismatch',
-      originatorCounter: 12,
+      originatorCounter: 12n,
       authorisationDigest: AUTHORISATION,
       imageHash: new Uint8Array(32),
       versionAfter: 1,
     } as const;
     recordOutcome(flash, crypto, outcome);
-    expect(readBootState(flash, crypto)).toMatchObject({ outcome, highestOriginatorCounter: 12 });
+    expect(readBootState(flash, crypto)).toMatchObject({ outcome, highestOriginatorCounter: 12n });
     expect(codeOf(() => recordOutcome(flash, crypto, outcome))).toBe('counter-not-new');
   });
 
@@ -311,14 +313,14 @@ describe('boot records', () => {
     expect(discardStaged(flash, crypto)).toEqual(activation);
     expect(discardStaged(flash, crypto)).toBeUndefined();
     expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
-    expect(readBootState(flash, crypto).highestOriginatorCounter).toBe(1);
+    expect(readBootState(flash, crypto).highestOriginatorCounter).toBe(1n);
   });
 
   it('give back every part of a state', () => {
     const digest = (value: number): Uint8Array => new Uint8Array(32).fill(value);
     const state: BootState = {
       bootEpoch: 0xffff_fffe,
-      highestOriginatorCounter: Number.MAX_SAFE_INTEGER,
+      highestOriginatorCounter: 2n ** 63n - 1n,
       confirmed: {
         slot: 1,
         manifestDigest: digest(1),
@@ -333,13 +335,13 @@ describe('boot records', () => {
         slot: 1,
         manifestDigest: digest(6),
         imageHash: digest(7),
-        originatorCounter: 2 ** 41,
+        originatorCounter: 2n ** 62n,
         authorisationDigest: digest(8),
       },
       trial: { bootCount: 3, version: 4, imageBytes: 5, securityCounter: 6 },
       outcome: {
         code: 'noImageHeld',
-        originatorCounter: 9,
+        originatorCounter: 9n,
         authorisationDigest: digest(9),
         imageHash: digest(10),
         versionAfter: 11,

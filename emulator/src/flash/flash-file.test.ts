@@ -135,7 +135,7 @@ describe.each(GEOMETRIES)('a flash file, granule $granuleBytes, erased $erasedVa
     const { manifestDigest, imageHash } = checked.header;
     recordStaged(flash, crypto, { slot: 1, manifestDigest, imageHash });
     const authorisationDigest = new Uint8Array(32);
-    recordActivation(flash, crypto, { slot: 1, manifestDigest, imageHash, originatorCounter: 1, authorisationDigest });
+    recordActivation(flash, crypto, { slot: 1, manifestDigest, imageHash, originatorCounter: 1n, authorisationDigest });
     boot(flash, ports);
     expect(activeImage(file.octets).slot).toBe(0);
     confirmTrial(flash, crypto);

@@ -66,6 +66,11 @@ export class RecordLog {
     return recordsOf(this.#pages);
   }
 
+  /** Slots of a sector, its header's included. */
+  static recordsPerSector(sectorBytes: number, granuleBytes: number, format: RecordLogFormat): number {
+    return Math.floor(sectorBytes / recordSlotBytes(format.payloadBytes, granuleBytes));
+  }
+
   /** Records that are there at any time, were none ever torn: the ring without its largest sector. */
   get capacity(): number {
     const counts = this.#pages.map(({ slotCount }) => slotCount - 1);

@@ -15,3 +15,13 @@ export const READ_CHUNK_BYTES = 65_536;
 export const HEADER_STRING_BYTES_MAX = 32;
 /** Parts given to one `package join`. */
 export const PARTS_MAX = 1_000;
+
+/** Bounds of options. They repeat bounds of the protocol, whose modules `--help` does not load; a test holds them together. */
+export const BLOCK_BYTES_MIN = 256;
+export const BLOCK_BYTES_MAX = 65_536;
+export const BLOCK_BYTES_DEFAULT = 4_096;
+export const PART_BYTES_DEFAULT = 750_000;
+export const COUNTER_MAX = 0xffff_ffff;
+export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
+/** Seconds since 1970 as a u32. */
+export const INSTANT_S_MAX = 0xffff_ffff;

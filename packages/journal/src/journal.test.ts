@@ -185,7 +185,7 @@ describe('a damaged journal', () => {
       world.damage(FIRST, at, mask);
     }
     expect(seen).toEqual(new Set(['2', '3']));
-  });
+  }, 20_000);
 
   it('changes no octet of it and gives the lock back', async () => {
     const world = memoryFiles({ seed: 1 });
@@ -342,7 +342,7 @@ describe('a journal on failing storage', () => {
       world.crash('power');
       expect(contents(open(world))).toEqual(['1:10x1', '2:900x2', '3:10x3']); // … seen for good
     }
-  });
+  }, 60_000);
 });
 
 /** A run of appends and batches, tagged so that order and wholeness can be told from the octets alone. */
@@ -455,7 +455,7 @@ describe('a journal at a crash', () => {
       { numRuns: 300 },
     );
     expect(torn).toBeGreaterThan(50); // so that a run without cuts cannot pass for a proof
-  });
+  }, 60_000);
 });
 
 describe('an errno at every call', () => {

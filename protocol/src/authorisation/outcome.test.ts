@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LocalProtocolError } from '../errors.js';
 import { concat } from '../layout/octets.js';
 import { ORIGINATOR_COUNTER_MAX } from '../limits.js';
-import { foreignKeys, keys, run } from '../../test-support/node-crypto.js';
+import { foreignKeys, keys, run } from '../test-support/node-crypto.test-support.js';
 import {
   decodeOutcome,
   encodeOutcomeBody,

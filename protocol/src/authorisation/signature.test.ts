@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LocalProtocolError } from '../errors.js';
 import { concat, fromHex } from '../layout/octets.js';
-import { keys, nodeCrypto, signer } from '../../test-support/node-crypto.js';
+import { keys, nodeCrypto, signer } from '../test-support/node-crypto.test-support.js';
 import { isLowS, withLowS, withOtherS } from './signature.js';
 
 const withS = (hex: string): Uint8Array => concat(new Uint8Array(32).fill(1), fromHex(hex)!);

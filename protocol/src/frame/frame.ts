@@ -2,10 +2,12 @@
 import { LocalProtocolError } from '../errors.js';
 import { crc16, crc32 } from '../layout/crc.js';
 import { layout, u16, u32, u8 } from '../layout/layout.js';
+import { plainOctets } from '../layout/octets.js';
 import { FRAME_PAYLOAD_BYTES_MAX } from '../limits.js';
 
 export const FRAME_VERSION = 0x10;
 export const DATA_TYPE = 0x03;
+const HELLO_TYPE = 0x01;
 
 export interface Frame {
   readonly type: number;
@@ -17,7 +19,8 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-export type FrameFault = 'short' | 'version' | 'length' | 'header-crc' | 'crc';
+/** `hello-version`: a HELLO of another major version, the one frame of those that deserves an answer. */
+export type FrameFault = 'short' | 'version' | 'hello-version' | 'length' | 'header-crc' | 'crc';
 
 export type DecodedFrame =
   | { readonly kind: 'frame'; readonly frame: Frame }
@@ -51,8 +54,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return octets;
 }
 
-/** Never throws; the payload is a view into `octets`. */
-export function decodeFrame(octets: Uint8Array): DecodedFrame {
+/** Never throws; the payload is a view into `source`, and a plain Uint8Array whatever `source` is. */
+export function decodeFrame(source: Uint8Array): DecodedFrame {
+  const octets = plainOctets(source);
   if (octets.length < HEADER.bytes + CRC16.bytes) return dropped('short');
   const isData = octets[HEADER.at.type] === DATA_TYPE;
   const headerBytes = isData ? DATA_HEADER.bytes : HEADER.bytes;
@@ -60,7 +64,7 @@ export function decodeFrame(octets: Uint8Array): DecodedFrame {
   if (octets.length < bodyAt) return dropped('short');
   if (CRC16.decode(octets, headerBytes).crc !== crc16(octets.subarray(0, headerBytes))) return dropped('header-crc');
   const header = isData ? DATA_HEADER.decode(octets) : { ...HEADER.decode(octets), block: 0, offsetBytes: 0 };
-  if (header.version >> 4 !== FRAME_VERSION >> 4) return dropped('version');
+  if (header.version >> 4 !== FRAME_VERSION >> 4) return dropped(header.type === HELLO_TYPE ? 'hello-version' : 'version');
   const { type, sessionTag, sequence, block, offsetBytes, payloadBytes } = header;
   if (payloadBytes > FRAME_PAYLOAD_BYTES_MAX) return dropped('length');
   const crcAt = bodyAt + payloadBytes;

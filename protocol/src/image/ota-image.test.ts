@@ -8,7 +8,7 @@ import { isLowS, withLowS, withOtherS } from '../authorisation/signature.js';
 import { LocalProtocolError } from '../errors.js';
 import { asciiOctets, toHex } from '../layout/octets.js';
 import { IMAGE_BYTES_MAX, LARGE_IMAGE_BYTES } from '../limits.js';
-import { foreignKeys, keys, nodeCrypto, run } from '../../test-support/node-crypto.js';
+import { foreignKeys, keys, nodeCrypto, run } from '../test-support/node-crypto.test-support.js';
 import { decodeOtaHeader, encodeOtaHeader, type OtaHeader } from './ota-header.js';
 import {
   buildOtaImage,

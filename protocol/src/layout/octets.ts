@@ -21,6 +21,14 @@ export function compareOctets(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+/**
+ * The same octets as a plain Uint8Array, not copied. Node's Buffer is a Uint8Array whose `slice` does not copy; what comes from outside is
+ * made plain at the door, so that `slice` means a copy everywhere behind it.
+ */
+export function plainOctets(octets: Uint8Array): Uint8Array {
+  return octets.constructor === Uint8Array ? octets : new Uint8Array(octets.buffer, octets.byteOffset, octets.byteLength);
+}
+
 /** Upper-case hex, no separators. */
 export function toHex(octets: Uint8Array): string {
   let hex = '';

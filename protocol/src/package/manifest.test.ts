@@ -6,7 +6,7 @@ import { decodeOtaHeader, encodeOtaHeader } from '../image/ota-header.js';
 import { otaImageBytes } from '../image/ota-image.js';
 import { concat } from '../layout/octets.js';
 import { BLOCK_COUNT_MAX, IMAGE_BYTES_MAX } from '../limits.js';
-import { foreignKeys, keys, nodeCrypto, run, trust } from '../../test-support/node-crypto.js';
+import { foreignKeys, keys, nodeCrypto, run, trust } from '../test-support/node-crypto.test-support.js';
 import {
   blockBytes,
   blockCountOf,

@@ -16,8 +16,8 @@ import {
   benchPackageTask,
   imageOf,
   type BenchFields,
-} from '../../test-support/bench-package.js';
-import { foreignKeys, keys, nodeCrypto, run, signer, trust } from '../../test-support/node-crypto.js';
+} from '../test-support/bench-package.test-support.js';
+import { foreignKeys, keys, nodeCrypto, run, signer, trust } from '../test-support/node-crypto.test-support.js';
 import { blockMessage, signBlock, verifyBlock } from './block.js';
 import { buildPackage } from './build.js';
 import { readContainer, type Container } from './container.js';

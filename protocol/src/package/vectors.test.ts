@@ -7,7 +7,7 @@ import { isLowS } from '../authorisation/signature.js';
 import { formatDeviceId } from '../image/device-id.js';
 import { verifyOtaImage } from '../image/ota-image.js';
 import { fromHex } from '../layout/octets.js';
-import { keys, run, trust } from '../../test-support/node-crypto.js';
+import { keys, run, trust } from '../test-support/node-crypto.test-support.js';
 import { buildPackage } from './build.js';
 import { verifyPackage } from './verify.js';
 

@@ -85,14 +85,22 @@ export function onActivate(state: ReceiverState, activate: Activate, sequence: n
   if (!equalOctets(decoded.value.deviceId, state.device.deviceId)) {
     return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationWrongDevice'));
   }
+  if (state.deciding) return to(state, busy(state, sequence, underWay(state) ?? 'checking'));
   const reply = replyTo(state, sequence, activate.nonce);
-  return to(state, { kind: 'check-authorisation', octets: activate.authorisation, reply });
+  return to({ ...state, deciding: true }, { kind: 'check-authorisation', octets: activate.authorisation, reply });
+}
+
+/** Why an activation cannot be answered yet, if one is going on. */
+function underWay(state: ReceiverState): 'trial' | 'activating' | undefined {
+  if (state.device.mode === 'trial') return 'trial';
+  return state.activity.kind === 'activating' ? 'activating' : undefined;
 }
 
 export function onAuthorisationChecked(
-  state: ReceiverState,
+  before: ReceiverState,
   input: Extract<ReceiverInput, { kind: 'authorisation-checked' }>,
 ): ReceiverStep {
+  const state: ReceiverState = { ...before, deciding: false };
   const { reply, result, nowS } = input;
   const no = (refusal: Parameters<typeof refuse>[3], detail = 0): ReceiverStep =>
     to(state, refuse(state, reply.sequence, HOST_TYPES.activate, refusal, detail));
@@ -102,15 +110,16 @@ export function onAuthorisationChecked(
   const last = state.activation;
   if (last.authorisationDigest !== undefined && equalOctets(last.authorisationDigest, authorisationDigest)) {
     if (last.result !== 'pending') return to(state, signActivation(state, reply, authorised, last.result));
-    return to(state, busy(state, reply.sequence, state.device.mode === 'trial' ? 'trial' : 'activating'));
+    return to(state, busy(state, reply.sequence, underWay(state) ?? 'activating'));
   }
   if (originatorCounter <= last.originatorCounter) {
     return no('originatorCounterUsed', Number(last.originatorCounter & 0xffffffffn));
   }
   if (nowS < notBeforeS) return no('authorisationNotYetValid');
   if (nowS > notAfterS) return no('authorisationExpired');
-  if (state.device.mode === 'trial' || state.activity.kind === 'activating') return no('trialRunning');
-  const store = (code: OutcomeCode): ReceiverStep => to(state, { kind: 'store-counter', authorised, result: code, reply });
+  if (underWay(state) !== undefined) return no('trialRunning');
+  const store = (code: OutcomeCode): ReceiverStep =>
+    to({ ...state, deciding: true }, { kind: 'store-counter', authorised, result: code, reply });
   if (state.device.mode === 'confirmed' && equalOctets(imageHash, state.device.runningHash)) return store('success');
   const { held } = state;
   if (held === undefined || !held.sealed) return store('noImageHeld');
@@ -124,7 +133,8 @@ export function onAuthorisationChecked(
   return to(activating, { kind: 'activate', authorised }, busy(activating, reply.sequence, 'activating'));
 }
 
-export function onCounterStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'counter-stored' }>): ReceiverStep {
+export function onCounterStored(before: ReceiverState, input: Extract<ReceiverInput, { kind: 'counter-stored' }>): ReceiverStep {
+  const state: ReceiverState = { ...before, deciding: false };
   const { authorised, result, reply } = input;
   if (!input.ok) return to(state, refuse(state, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
   const { originatorCounter, authorisationDigest } = authorised;

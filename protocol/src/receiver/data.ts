@@ -1,5 +1,14 @@
 /** DATA, PING and MAP in a session: gather, check, store, record, acknowledge (SPEC.md §10.4). */
-import { MAP_BLOCKS_MAX, SACK_BITMAP_BITS, SACK_DURABLE_OCTETS_MAX, SACK_FRAMES_MAX, SACK_RANGES_MAX, SIGNATURE_BYTES } from '../limits.js';
+import { equalOctets } from '../layout/octets.js';
+import {
+  MAP_BLOCKS_MAX,
+  SACK_AGE_MS_MAX,
+  SACK_BITMAP_BITS,
+  SACK_DURABLE_OCTETS_MAX,
+  SACK_FRAMES_MAX,
+  SACK_RANGES_MAX,
+  SIGNATURE_BYTES,
+} from '../limits.js';
 import { HOST_TYPES, type Data } from '../message/host-messages.js';
 import { blockBytes } from '../package/manifest.js';
 import { bitmapSlice, firstHole, hasBlock } from '../staging/block-map.js';
@@ -11,8 +20,14 @@ import { refuse, send, to } from './replies.js';
 /** A receiver with a running session and the image that it is for. */
 export type Receiving = ReceiverState & { readonly session: Session; readonly held: HeldImage };
 
+/** True when DATA is taken. */
 export function isReceiving(state: ReceiverState): state is Receiving {
-  return state.session !== undefined && state.held !== undefined && state.activity.kind === 'idle';
+  return hasSession(state) && state.activity.kind === 'idle';
+}
+
+/** Results of earlier effects count as long as the session lives, even while an offer is checked: else its blocks would wait for ever. */
+function hasSession(state: ReceiverState): state is Receiving {
+  return state.session !== undefined && state.held !== undefined;
 }
 
 export function onData(state: Receiving, data: Data, sequence: number, nowMs: number): ReceiverStep {
@@ -31,12 +46,14 @@ export function onData(state: Receiving, data: Data, sequence: number, nowMs: nu
   let next: Receiving = heard;
   if (!durable && (known === undefined || known.stage === 'gathering')) {
     const start: OpenBlock = known ?? { block: data.block, fragments: [], stage: 'gathering' };
-    const open = withFragment(start, { offsetBytes: data.offsetBytes, octets: data.octets });
+    // A copy: what a link delivers may be a small view of a large buffer, or a buffer that it uses again.
+    const open = withFragment(start, { offsetBytes: data.offsetBytes, octets: data.octets.slice() });
     const whole = wholeBlock(open, blockBytes(manifest, data.block));
     next = withOpen(next, whole === undefined ? open : { ...open, fragments: [{ offsetBytes: 0, octets: whole }], stage: 'checking' });
     if (whole !== undefined) effects.push({ kind: 'check-block', image: held, block: data.block, octets: whole });
   }
-  if (gap || next.session.framesSinceSack >= SACK_FRAMES_MAX) return withSack(next, 0, nowMs, effects);
+  const { framesSinceSack, lastSackAtMs } = next.session;
+  if (gap || framesSinceSack >= SACK_FRAMES_MAX || nowMs - lastSackAtMs >= SACK_AGE_MS_MAX) return withSack(next, 0, nowMs, effects);
   return to(next, ...effects);
 }
 
@@ -47,7 +64,7 @@ export function onSpoiltData(state: Receiving, sequence: number, block: number, 
 
 export function onBlockChecked(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-checked' }>): ReceiverStep {
   const open = state.session?.open.find(({ block, stage }) => block === input.block && stage === 'checking');
-  if (open === undefined || !isReceiving(state)) return to(state);
+  if (open === undefined || !hasSession(state) || !isOf(open, input.octets)) return to(state);
   const { manifest } = state.held;
   if (!input.ok) {
     // Nothing unauthenticated reaches the slot; the block stays open, its octets are forgotten.
@@ -61,21 +78,23 @@ export function onBlockChecked(state: ReceiverState, input: Extract<ReceiverInpu
 
 export function onBlockStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-stored' }>): ReceiverStep {
   const open = state.session?.open.find(({ block, stage }) => block === input.block && stage === 'storing');
-  if (open === undefined || !isReceiving(state)) return to(state);
+  if (open === undefined || !hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
   return recordIfDue(withOpen(state, { ...open, stage: 'stored' }));
 }
 
 export function onBlocksRecorded(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'blocks-recorded' }>, nowMs: number): ReceiverStep {
-  if (!isReceiving(state) || !state.session.recording) return to(state);
+  if (!hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
   const { session, held, tally } = state;
-  const storedBytes = input.blocks.reduce((sum, block) => sum + blockBytes(held.manifest, block), 0);
+  // The record may have been asked for by the session before this one: its blocks are durable all the same, but were not opened in this one.
+  const fresh = input.blocks.filter((block) => !hasBlock(held.map, block));
+  const storedBytes = fresh.reduce((sum, block) => sum + blockBytes(held.manifest, block), 0);
   const open = session.open.filter(({ block }) => !input.blocks.includes(block));
-  const durableInSession = session.durableInSession + input.blocks.length;
+  const durableInSession = session.durableInSession + session.open.length - open.length;
   const next: Receiving = {
     ...state,
-    held: markDurable(held, input.blocks),
+    held: markDurable(held, fresh),
     tally: tally === undefined ? undefined : { ...tally, storedBytes: tally.storedBytes + storedBytes },
     session: { ...session, open, durableInSession, recording: false },
   };
@@ -96,6 +115,11 @@ export function onGetMap(state: Receiving, firstBlock: number, sequence: number,
   const count = Math.max(0, Math.min(MAP_BLOCKS_MAX, map.blockCount - from));
   const heard: Receiving = { ...state, session: { ...state.session, heardAtMs: nowMs } };
   return to(heard, send(heard, sequence, { kind: 'map', firstBlock: from, count, bitmap: bitmapSlice(map, from, count) }));
+}
+
+function isOf(open: OpenBlock, octets: Uint8Array): boolean {
+  const whole = open.fragments[0]?.octets;
+  return whole === octets || (whole !== undefined && equalOctets(whole, octets));
 }
 
 function sackEveryBlocks(session: Session): number {
@@ -174,7 +198,13 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
     receivedBytes: (tally?.receivedBytes ?? 0) % 2 ** 32,
     storedBytes: (tally?.storedBytes ?? 0) % 2 ** 32,
   });
-  const said: Session = { ...session, durableAtLastSack: session.durableInSession, framesSinceSack: 0, pingToAnswer: undefined };
+  const said: Session = {
+    ...session,
+    durableAtLastSack: session.durableInSession,
+    framesSinceSack: 0,
+    lastSackAtMs: nowMs,
+    pingToAnswer: undefined,
+  };
   return to({ ...state, session: said }, ...before, sack);
 }
 

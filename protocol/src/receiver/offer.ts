@@ -3,7 +3,7 @@ import { CONTEXTS, sha256, type CryptoTask } from '../crypto-port.js';
 import { bad, good, type Checked } from '../errors.js';
 import { layout, u32 } from '../layout/layout.js';
 import { equalOctets } from '../layout/octets.js';
-import { DAY_MS, ERASES_PER_DAY_MAX, FRAME_PAYLOAD_BYTES_MAX, WINDOW_BLOCKS_MIN } from '../limits.js';
+import { DAY_MS, ERASES_PER_DAY_MAX, FRAME_PAYLOAD_BYTES_MAX, SIGNATURE_BYTES, WINDOW_BLOCKS_MAX, WINDOW_BLOCKS_MIN } from '../limits.js';
 import { HOST_TYPES, type Offer } from '../message/host-messages.js';
 import type { AcceptStatus } from '../message/meter-messages.js';
 import { checkOtaHeader, decodeManifest, verifyManifest, type Manifest } from '../package/manifest.js';
@@ -42,13 +42,18 @@ export function* checkOffer(
   return good({ image: { manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSignature }, sessionTag });
 }
 
+/** Signatures are random: two manifests that differ in theirs only have the same digest (SPEC.md §4). */
+function isSameManifest(a: Uint8Array, b: Uint8Array): boolean {
+  return equalOctets(a.subarray(0, -SIGNATURE_BYTES), b.subarray(0, -SIGNATURE_BYTES));
+}
+
 const TAG_SEED = layout({ bootEpoch: u32, offerNonce: u32 });
 
 export function onOffer(state: ReceiverState, offer: Offer, sequence: number): ReceiverStep {
   if (state.activity.kind === 'activating' || state.device.mode === 'trial') return to(state, refuse(state, sequence, TYPE, 'trialRunning'));
   const cause = busyCause(state);
   if (cause !== undefined) {
-    const same = 'offer' in state.activity && equalOctets(state.activity.offer.manifest, offer.manifest);
+    const same = 'offer' in state.activity && isSameManifest(state.activity.offer.manifest, offer.manifest);
     if (same || state.activity.kind === 'sealing') return to(state, busy(state, sequence, cause));
     return to(state, refuse(state, sequence, TYPE, 'busyWithOther'));
   }
@@ -103,7 +108,7 @@ export function onPrepared(state: ReceiverState, held: HeldImage | undefined, no
 
 /** Blocks that a host may have open at once. */
 export function windowBlocksOf(device: DeviceFacts, blockShift: number): number {
-  return Math.min(Math.max(WINDOW_BLOCKS_MIN, device.windowBytes >> blockShift), 256);
+  return Math.min(Math.max(WINDOW_BLOCKS_MIN, device.windowBytes >> blockShift), WINDOW_BLOCKS_MAX);
 }
 
 type Welcome = 'running' | 'sealed' | 'resume' | 'new';
@@ -173,6 +178,7 @@ function openSession(state: ReceiverState, checked: CheckedOffer, offer: Offer, 
       durableInSession: 0,
       durableAtLastSack: 0,
       framesSinceSack: 0,
+      lastSackAtMs: nowMs,
       pingToAnswer: undefined,
       recording: false,
     },

@@ -77,6 +77,7 @@ export interface Session {
   readonly durableInSession: number;
   readonly durableAtLastSack: number;
   readonly framesSinceSack: number;
+  readonly lastSackAtMs: number;
   /** Request number of a PING whose SACK waits for records to be written. */
   readonly pingToAnswer: number | undefined;
   readonly recording: boolean;
@@ -105,6 +106,8 @@ export interface ReceiverState {
   readonly tally: Tally | undefined;
   /** The last image that did not verify, so that a repeated SEAL is answered alike. */
   readonly failedSeal: { readonly manifestDigest: Uint8Array; readonly code: SealCode; readonly imageHash: Uint8Array } | undefined;
+  /** An authorisation is between its check and the stored counter: another must wait, or one counter could serve twice. */
+  readonly deciding: boolean;
   readonly lastTag: number;
   readonly refusedAtMs: number | undefined;
   /** When slot preparations were granted, the last day's. */
@@ -153,7 +156,10 @@ export type ReceiverEffect =
   | { readonly kind: 'send'; readonly envelope: Envelope<MeterMessage> }
   /** Run {@link checkOffer} and give `offer-checked`. */
   | { readonly kind: 'check-offer'; readonly offer: Offer }
-  /** Make the slot ready, write the offer and the begin record; give `prepared`. */
+  /**
+   * Make the slot ready, write the offer and the begin record; give `prepared`. It begins once every effect before it was reported, and keeps
+   * this order: dropped record, erase, offer, begin record. So a cut between any two never leaves a record that speaks for erased blocks.
+   */
   | { readonly kind: 'prepare'; readonly image: ImageOffer }
   /** Check the block's signature; give `block-checked` with the same octets. */
   | { readonly kind: 'check-block'; readonly image: ImageOffer; readonly block: number; readonly octets: Uint8Array }

@@ -22,6 +22,7 @@ export function startReceiver(device: DeviceFacts, held: HeldImage | undefined, 
     session: undefined,
     tally: undefined,
     failedSeal: undefined,
+    deciding: false,
     lastTag: 0,
     refusedAtMs: undefined,
     preparedAtMs: [],
@@ -84,7 +85,7 @@ function onHeard(state: ReceiverState, received: Received<HostMessage>, nowMs: n
       return refuseSparingly(state, nowMs, { ...received, requestType: received.type }, refusal);
     }
     case 'dropped':
-      if (received.fault !== 'version') return to(state);
+      if (received.fault !== 'hello-version') return to(state);
       return refuseSparingly(state, nowMs, { sessionTag: 0, sequence: 0, requestType: HOST_TYPES.hello }, 'unsupportedVersion');
   }
 }

@@ -1,5 +1,5 @@
 /** Requests that are repeated until they are answered (SPEC.md §10.2). */
-import { BUSY_POLL_MS_MIN, FRAME_PAYLOAD_BYTES_MAX, REQUEST_RETRY_MS, REQUEST_RETRY_MS_MAX } from '../limits.js';
+import { BUSY_MS_MAX, BUSY_POLL_MS_MIN, FRAME_PAYLOAD_BYTES_MAX, REQUEST_RETRY_MS, REQUEST_RETRY_MS_MAX, SESSIONS_IN_VAIN_MAX } from '../limits.js';
 import type { HostMessage } from '../message/host-messages.js';
 import type { FailureReason, PendingRequest, SenderEffect, SenderEvent, SenderResult, SenderState, SenderStep } from './sender-types.js';
 
@@ -27,6 +27,7 @@ export function ask(
     message,
     sessionTag,
     sequence: state.nextRequest,
+    askedAtMs: nowMs,
     nextAtMs: nowMs + REQUEST_RETRY_MS,
     intervalMs: REQUEST_RETRY_MS,
   };
@@ -37,6 +38,7 @@ export function ask(
 /** The request again, if its time has come. */
 export function askAgain(state: SenderState, request: PendingRequest, nowMs: number): SenderStep {
   if (nowMs < request.nextAtMs) return to(state);
+  if (nowMs - request.askedAtMs > BUSY_MS_MAX) return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
   const intervalMs = Math.min(2 * request.intervalMs, REQUEST_RETRY_MS_MAX);
   const later: PendingRequest = { ...request, intervalMs, nextAtMs: nowMs + intervalMs };
   return to(reasked(state, later), sendOne(request.sessionTag, request.sequence, request.message));
@@ -56,7 +58,7 @@ function reasked(state: SenderState, request: PendingRequest): SenderState {
 
 /** Eight octets that no other request of this run has. */
 export function nonceOf(state: SenderState): Uint8Array {
-  const nonce = state.plan.random.slice();
+  const nonce = new Uint8Array(state.plan.random);
   nonce[6]! ^= (state.nextRequest >> 8) & 0xff;
   nonce[7]! ^= state.nextRequest & 0xff;
   return nonce;
@@ -72,6 +74,17 @@ export function fail(state: SenderState, reason: FailureReason, detail: string):
 
 export function failRefused(state: SenderState, code: number, detail: number): SenderStep {
   return end(state, { kind: 'failed', reason: 'refused', refusal: { code, detail }, detail: `the meter refused with code ${code}` });
+}
+
+/** After a session was lost: once more, but not for ever when nothing comes of it. */
+export function greetAgain(state: SenderState, nowMs: number): SenderStep {
+  if (state.inVain >= SESSIONS_IN_VAIN_MAX) return fail(state, 'interrupted', `${state.inVain} sessions in a row came to nothing`);
+  return greet({ ...state, inVain: state.inVain + 1 }, nowMs);
+}
+
+/** Only more durable blocks than ever before are progress: a meter that loses what it had must not keep us for ever. */
+export function withProgress(state: SenderState, durableBlocks: number): SenderState {
+  return durableBlocks > state.durableBest ? { ...state, durableBest: durableBlocks, inVain: 0 } : state;
 }
 
 /** On a new link, and after a session was lost: who is there? */

@@ -30,6 +30,7 @@ export interface PendingRequest {
   readonly message: Exclude<HostMessage, { readonly kind: 'data' | 'ping' | 'abort' | 'get-state' }>;
   readonly sessionTag: number;
   readonly sequence: number;
+  readonly askedAtMs: number;
   readonly nextAtMs: number;
   readonly intervalMs: number;
 }
@@ -96,6 +97,9 @@ export interface SenderState {
   readonly heardAtMs: number;
   readonly busySinceMs: number | undefined;
   readonly nextRequest: number;
+  /** Most blocks ever known to be durable, and the sessions lost since that number last rose. */
+  readonly durableBest: number;
+  readonly inVain: number;
   readonly stats: SenderStats;
 }
 

@@ -7,9 +7,9 @@ import { equalOctets, toHex } from '../layout/octets.js';
 import type { Received } from '../message/envelope.js';
 import type { MeterHello, MeterMessage } from '../message/meter-messages.js';
 import { refusalOf } from '../refusal.js';
-import { ask, askAgain, event, fail, failRefused, greet, nonceOf, postpone, to } from './asking.js';
+import { ask, askAgain, event, fail, failRefused, greet, greetAgain, nonceOf, postpone, to } from './asking.js';
 import { onOutcomeChecked } from './outcome.js';
-import { onAccept, onMap, onTransferMessage, onTransferTick, transferDeadlineMs } from './sending.js';
+import { afterSealed, onAccept, onMap, onTransferMessage, onTransferTick, transferDeadlineMs } from './sending.js';
 import type { PendingRequest, SenderInput, SenderPlan, SenderState, SenderStep } from './sender-types.js';
 
 export function startSender(plan: SenderPlan, nowMs: number): SenderState {
@@ -21,6 +21,8 @@ export function startSender(plan: SenderPlan, nowMs: number): SenderState {
     heardAtMs: nowMs,
     busySinceMs: undefined,
     nextRequest: 1,
+    durableBest: 0,
+    inVain: 0,
     stats: {
       sentBytes: 0,
       dataFrames: 0,
@@ -79,30 +81,53 @@ function onTick(state: SenderState, nowMs: number): SenderStep {
 }
 
 function keepaliveAtMs(state: SenderState): number {
-  const probed = state.phase.kind === 'sending' ? (state.phase.transfer.probe?.sentAtMs ?? 0) : 0;
-  return Math.max(state.heardAtMs, probed) + KEEPALIVE_MS;
+  if (state.phase.kind !== 'sending') return Infinity;
+  const { probes, ackDelayMs } = state.phase.transfer;
+  return Math.max(state.heardAtMs, probes.at(-1)?.sentAtMs ?? 0) + KEEPALIVE_MS + ackDelayMs;
 }
 
 function onHeard(state: SenderState, received: Received<MeterMessage>, nowMs: number): SenderStep {
   if (received.kind !== 'message') return to(state);
   const { message, sequence, sessionTag } = received.envelope;
-  const heard: SenderState = { ...state, heardAtMs: nowMs, busySinceMs: message.kind === 'busy' ? state.busySinceMs : undefined };
+  const heard: SenderState = {
+    ...state,
+    heardAtMs: nowMs,
+    busySinceMs: isBusy(message) ? state.busySinceMs : undefined,
+  };
   if (message.kind === 'alert') return to(heard, event({ kind: 'alert', alertCode: message.alertCode }));
   if (heard.phase.kind === 'sending') return onTransferMessage(heard, heard.phase.transfer, received.envelope, nowMs);
   if (heard.phase.kind !== 'asking' || sequence !== heard.phase.request.sequence) return to(heard);
   return onAnswer(heard, heard.phase.request, message, sessionTag, nowMs);
 }
 
-function onAnswer(state: SenderState, request: PendingRequest, message: MeterMessage, sessionTag: number, nowMs: number): SenderStep {
+/** Also a refusal that only says "later". */
+function isBusy(message: MeterMessage): boolean {
+  return message.kind === 'busy' || (message.kind === 'refuse' && refusalOf(message.code) === 'busyWithOther');
+}
+
+function onAnswer(
+  state: SenderState,
+  request: PendingRequest,
+  message: MeterMessage,
+  sessionTag: number,
+  nowMs: number,
+): SenderStep {
   const asked = request.message;
+  if (isBusy(message) && nowMs - (state.busySinceMs ?? nowMs) > BUSY_MS_MAX) {
+    return fail(state, 'interrupted', `the meter was busy for ${BUSY_MS_MAX} ms`);
+  }
   if (message.kind === 'busy') {
-    if (nowMs - (state.busySinceMs ?? nowMs) > BUSY_MS_MAX) return fail(state, 'interrupted', `the meter was busy for ${BUSY_MS_MAX} ms`);
-    return to(postpone(state, request, message.etaMs, nowMs), event({ kind: 'busy', cause: message.cause, etaMs: message.etaMs }));
+    return to(
+      postpone(state, request, message.etaMs, nowMs),
+      event({ kind: 'busy', cause: message.cause, etaMs: message.etaMs }),
+    );
   }
   if (message.kind === 'refuse') return onRefused(state, request, message.code, message.detail, nowMs);
   switch (asked.kind) {
     case 'hello':
-      return message.kind === 'meter-hello' && equalOctets(message.nonce, asked.nonce) ? onHello(state, message, nowMs) : to(state);
+      return message.kind === 'meter-hello' && equalOctets(message.nonce, asked.nonce)
+        ? onHello(state, message, nowMs)
+        : to(state);
     case 'offer':
       return message.kind === 'accept' ? onAccept(state, asked, message, sessionTag, nowMs) : to(state);
     case 'get-map':
@@ -133,13 +158,28 @@ function onHello(state: SenderState, meter: MeterHello, nowMs: number): SenderSt
   if (image === undefined) return ask(found, { kind: 'read-version', nonce: nonceOf(found) }, 0, nowMs, tell);
   const { otaHeader, gbcsSignature, manifest } = image;
   const offerNonce = new DataView(nonceOf(found).buffer).getUint32(4, true);
-  return ask(found, { kind: 'offer', replace: state.plan.replace, offerNonce, manifest: manifest.octets, otaHeader, gbcsSignature }, 0, nowMs, tell);
+  return ask(
+    found,
+    { kind: 'offer', replace: state.plan.replace, offerNonce, manifest: manifest.octets, otaHeader, gbcsSignature },
+    0,
+    nowMs,
+    tell,
+  );
 }
 
-function onRefused(state: SenderState, request: PendingRequest, code: number, detail: number, nowMs: number): SenderStep {
+function onRefused(
+  state: SenderState,
+  request: PendingRequest,
+  code: number,
+  detail: number,
+  nowMs: number,
+): SenderStep {
   const refusal = refusalOf(code);
   // The meter lost the session (a restart, a power cut), or not all that it held: begin again, it will say what it has.
-  if (refusal === 'noSession' || refusal === 'incomplete') return greet(state, nowMs);
+  if (refusal === 'noSession' || refusal === 'incomplete') return greetAgain(state, nowMs);
+  // The image that is on trial may be this one, activated by a run that was cut off: the authorisation knows.
+  if (refusal === 'trialRunning' && request.message.kind === 'offer' && state.plan.authorisation !== undefined)
+    return afterSealed(state, nowMs);
   if (refusal === 'busyWithOther') return to(postpone(state, request, request.intervalMs, nowMs));
   return failRefused(state, code, detail);
 }

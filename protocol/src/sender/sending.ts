@@ -6,17 +6,19 @@ import type { Offer } from '../message/host-messages.js';
 import type { Accept, BlockMapReply, MeterMessage } from '../message/meter-messages.js';
 import type { Sack } from '../message/sack.js';
 import { refusalOf } from '../refusal.js';
-import { ask, event, fail, failRefused, greet, nonceOf, sendOne, to } from './asking.js';
+import { ask, event, fail, failRefused, greetAgain, nonceOf, sendOne, to, withProgress } from './asking.js';
 import type { SenderEffect, SenderState, SenderStats, SenderStep } from './sender-types.js';
 import {
   durableBytes,
   hasWork,
   isDelivered,
+  isProbe,
   onNack,
   onSack,
   startTransfer,
   takeFrames,
   withDurable,
+  withFirstProbe,
   withProbe,
   type Transfer,
 } from './transfer.js';
@@ -39,6 +41,7 @@ export function onAccept(state: SenderState, offer: Offer, accept: Accept, sessi
       creditBlocks: accept.creditBlocks,
       fragmentBytesMax: accept.frameBytesMax,
       fragmentBytes: undefined,
+      octetsPerSecond: state.plan.octetsPerSecond,
     },
     nowMs,
   );
@@ -73,7 +76,7 @@ export function onTransferMessage(state: SenderState, transfer: Transfer, envelo
       if (refusalOf(message.code) === 'noSession' && sessionTag === transfer.sessionTag) return lost(state, transfer, nowMs);
       return refusalOf(message.code) === 'storageFailed' ? failRefused(state, message.code, message.detail) : to(state);
     case 'state': // the answer to a probe where no session runs
-      return sequence === transfer.probe?.request ? lost(state, transfer, nowMs) : to(state);
+      return isProbe(transfer, sequence) ? lost(state, transfer, nowMs) : to(state);
     default:
       return to(state);
   }
@@ -111,15 +114,14 @@ function begin(state: SenderState, transfer: Transfer, nowMs: number, ...before:
     resumedFromBytes: first ? held : state.stats.resumedFromBytes,
   };
   const request = state.nextRequest;
-  const probe = { request, dataBelow: transfer.nextSequence, sentAtMs: nowMs };
   const started: SenderState = { ...state, stats, nextRequest: request + 1 };
   const ping = sendOne(transfer.sessionTag, request, { kind: 'ping' });
-  const next = advance(started, { ...transfer, probe, progressAtMs: nowMs }, nowMs);
+  const next = advance(started, { ...withFirstProbe(transfer, request, nowMs), progressAtMs: nowMs }, nowMs);
   return to(next.state, ...before, ping, ...next.effects);
 }
 
 function advance(state: SenderState, transfer: Transfer, nowMs: number): SenderStep {
-  const told = withStats(state, transfer);
+  const told = withProgress(withStats(state, transfer), transfer.durable.durableCount);
   const { durableCount: durableBlocks, blockCount } = transfer.durable;
   const changed = state.phase.kind !== 'sending' || state.phase.transfer.durable.durableCount !== durableBlocks;
   const progress = changed ? [event({ kind: 'progress', durableBlocks, blockCount, stats: told.stats })] : [];
@@ -158,7 +160,7 @@ export function afterSealed(state: SenderState, nowMs: number): SenderStep {
 }
 
 function lost(state: SenderState, transfer: Transfer, nowMs: number): SenderStep {
-  const greeting = greet(withStats(state, transfer), nowMs);
+  const greeting = greetAgain(withStats(state, transfer), nowMs);
   return to(greeting.state, event({ kind: 'session-lost' }), ...greeting.effects);
 }
 
@@ -170,7 +172,7 @@ function withStats(state: SenderState, transfer: Transfer): SenderState {
 
 /** The SACK that answers the first probe, before any DATA of this run came, speaks of what was before. */
 function counted(state: SenderState, transfer: Transfer, sack: Sack, answers: number): SenderState {
-  if (state.stats.sessions !== 1 || transfer.probe?.request !== answers || sack.highest !== 0 || state.stats.discardedBytes > 0) return state;
+  if (state.stats.sessions !== 1 || !isProbe(transfer, answers) || sack.highest !== 0 || state.stats.discardedBytes > 0) return state;
   return { ...state, stats: { ...state.stats, discardedBytes: (sack.receivedBytes - sack.storedBytes) >>> 0 } };
 }
 

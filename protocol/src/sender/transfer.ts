@@ -2,10 +2,18 @@
  * The blocks of one session on their way: what is durable there, what is out, what must go again, and how large the next piece is.
  * Pure bookkeeping over SACK, NACK and time; the sender around it speaks.
  */
-import { FRAGMENT_BYTES_MIN, WINDOW_BYTES } from '../limits.js';
+import {
+  ACK_DELAY_MS_MAX,
+  FRAGMENT_BYTES_MIN,
+  FRAGMENT_MS_MAX,
+  FRAME_PAYLOAD_BYTES_MAX,
+  PROBES_MAX,
+  SACK_AGE_MS_MAX,
+  WINDOW_BYTES,
+} from '../limits.js';
 import { DATA_OVERHEAD_BYTES } from '../frame/frame.js';
 import type { BlockRange, Sack } from '../message/sack.js';
-import { emptyMap, hasBlock, isWhole, withBitmap, withBlocks, type BlockMap } from '../staging/block-map.js';
+import { emptyMap, hasBlock, isWhole, withBitmap, withBlocks, withBlocksBelow, type BlockMap } from '../staging/block-map.js';
 import { UNKNOWN_ROUND_TRIP, backedOff, withSample, type RoundTrip } from './round-trip.js';
 
 export interface InFlight extends BlockRange {
@@ -36,7 +44,10 @@ export interface Transfer {
   readonly outBytes: number;
   readonly nextSequence: number;
   readonly roundTrip: RoundTrip;
-  readonly probe: Probe | undefined;
+  /** Oldest first. On a line whose round trip is longer than the time between probes, the answer is never to the last one. */
+  readonly probes: readonly Probe[];
+  /** On a paced line: how long the meter may gather blocks before it says so. */
+  readonly ackDelayMs: number;
   /** When silence becomes suspicious. */
   readonly probeAtMs: number;
   readonly fragmentBytes: number;
@@ -53,9 +64,11 @@ export interface TransferStart {
   readonly sessionTag: number;
   readonly blockBytes: readonly number[];
   readonly creditBlocks: number;
+  /** As the meter says; brought into bounds here. */
   readonly fragmentBytesMax: number;
   /** Fragment that the line bore before, if it is known. */
   readonly fragmentBytes: number | undefined;
+  readonly octetsPerSecond: number | undefined;
 }
 
 const NONE = -1;
@@ -66,7 +79,9 @@ const CLEAN_FRAMES_TO_GROW = 64;
 const BURST_MS = 20;
 
 export function startTransfer(start: TransferStart, nowMs: number): Transfer {
-  const { sessionTag, blockBytes, creditBlocks, fragmentBytesMax } = start;
+  const { sessionTag, blockBytes, creditBlocks, octetsPerSecond } = start;
+  const lineBytesMax = octetsPerSecond === undefined ? Infinity : Math.floor((octetsPerSecond * FRAGMENT_MS_MAX) / 1000);
+  const fragmentBytesMax = Math.max(FRAGMENT_BYTES_MIN, Math.min(start.fragmentBytesMax, lineBytesMax, FRAME_PAYLOAD_BYTES_MAX));
   return {
     sessionTag,
     blockBytes,
@@ -80,7 +95,8 @@ export function startTransfer(start: TransferStart, nowMs: number): Transfer {
     outBytes: 0,
     nextSequence: 1,
     roundTrip: UNKNOWN_ROUND_TRIP,
-    probe: undefined,
+    probes: [],
+    ackDelayMs: ackDelayMs(start),
     probeAtMs: nowMs + UNKNOWN_ROUND_TRIP.timeoutMs,
     fragmentBytes: Math.min(start.fragmentBytes ?? fragmentBytesMax, fragmentBytesMax),
     fragmentBytesMax,
@@ -92,6 +108,13 @@ export function startTransfer(start: TransferStart, nowMs: number): Transfer {
   };
 }
 
+/** The meter says what is durable at the latest after a quarter of its window, or when its last word is old; then a frame may be under way. */
+function ackDelayMs({ blockBytes, creditBlocks, octetsPerSecond }: TransferStart): number {
+  if (octetsPerSecond === undefined) return 0;
+  const blockMs = ((blockBytes[0] ?? 0) * 1000) / octetsPerSecond;
+  return Math.min(Math.max(2, creditBlocks >> 2) * blockMs, SACK_AGE_MS_MAX + blockMs, ACK_DELAY_MS_MAX);
+}
+
 export function withDurable(transfer: Transfer, firstBlock: number, bitmap: Uint8Array): Transfer {
   return { ...transfer, durable: withBitmap(transfer.durable, firstBlock, bitmap) };
 }
@@ -100,12 +123,11 @@ export function isDelivered(transfer: Transfer): boolean {
   return isWhole(transfer.durable);
 }
 
-export function durableBytes(transfer: Transfer): number {
-  let bytes = 0;
-  transfer.blockBytes.forEach((length, block) => {
-    if (hasBlock(transfer.durable, block)) bytes += length;
-  });
-  return bytes;
+/** All blocks are of one length but the last. */
+export function durableBytes({ durable, blockBytes }: Transfer): number {
+  const last = blockBytes.length - 1;
+  const full = blockBytes[0] ?? 0;
+  return durable.durableCount * full - (hasBlock(durable, last) ? full - (blockBytes[last] ?? 0) : 0);
 }
 
 /** The next DATA frames that window, credit and pace allow. */
@@ -128,7 +150,7 @@ export function takeFrames(transfer: Transfer, octetsPerSecond: number | undefin
   }
   if (frames.length === 0) return { transfer, frames };
   const inFlight = [...next.inFlight, ...frames];
-  const probeAtMs = transfer.inFlight.length === 0 ? nowMs + next.roundTrip.timeoutMs : next.probeAtMs;
+  const probeAtMs = transfer.inFlight.length === 0 ? suspiciousAtMs(next, nowMs) : next.probeAtMs;
   return { transfer: { ...next, inFlight, outBytes, nextSequence, nextSendAtMs: sendAtMs, probeAtMs }, frames };
 }
 
@@ -139,19 +161,34 @@ export function hasWork(transfer: Transfer): boolean {
 }
 
 export function withProbe(transfer: Transfer, request: number, nowMs: number): Transfer {
-  const roundTrip = backedOff(transfer.roundTrip);
-  const probe = { request, dataBelow: transfer.nextSequence, sentAtMs: nowMs };
-  return { ...transfer, roundTrip, probe, probeAtMs: nowMs + roundTrip.timeoutMs };
+  const next = { ...transfer, roundTrip: backedOff(transfer.roundTrip), probes: probesWith(transfer, request, nowMs) };
+  return { ...next, probeAtMs: suspiciousAtMs(next, nowMs) };
+}
+
+/** A probe that no silence provoked: the first of a session. */
+export function withFirstProbe(transfer: Transfer, request: number, nowMs: number): Transfer {
+  return { ...transfer, probes: probesWith(transfer, request, nowMs) };
+}
+
+export function isProbe(transfer: Transfer, request: number): boolean {
+  return transfer.probes.some((probe) => probe.request === request);
+}
+
+function probesWith(transfer: Transfer, request: number, nowMs: number): readonly Probe[] {
+  return [...transfer.probes, { request, dataBelow: transfer.nextSequence, sentAtMs: nowMs }].slice(-PROBES_MAX);
+}
+
+function suspiciousAtMs(transfer: Transfer, nowMs: number): number {
+  return nowMs + transfer.roundTrip.timeoutMs + transfer.ackDelayMs;
 }
 
 /** What a SACK says: `answers` is the request number of the frame that carried it. */
 export function onSack(transfer: Transfer, sack: Sack, answers: number, nowMs: number): Transfer {
   if (sack.highest >= transfer.nextSequence) return transfer; // speaks of what was never sent
   const durable = withBitmap(transfer.durable, sack.durableFrom, sack.durable);
-  const below = Array.from({ length: Math.min(sack.durableFrom, durable.blockCount) }, (_, block) => block);
-  const known = withBlocks(durable, below);
-  const probed = transfer.probe !== undefined && transfer.probe.request === answers ? transfer.probe : undefined;
-  const lostBelow = Math.max(sack.highest - REORDER_FRAMES, probed?.dataBelow ?? 0);
+  const known = withBlocksBelow(durable, sack.durableFrom);
+  const probed = transfer.probes.find(({ request }) => request === answers);
+  const lostBelow = Math.max(sack.highest - REORDER_FRAMES + 1, probed?.dataBelow ?? 0);
   const stays: InFlight[] = [];
   const lost: InFlight[] = [];
   let outBytes = 0;
@@ -173,14 +210,14 @@ export function onSack(transfer: Transfer, sack: Sack, answers: number, nowMs: n
     creditBlocks: Math.max(transfer.creditBlocks, sack.creditBlocks),
     inFlight: stays,
     outBytes,
-    probe: probed === undefined ? transfer.probe : undefined,
+    probes: probed === undefined ? transfer.probes : transfer.probes.filter(({ request }) => request > probed.request),
     roundTrip: measured(transfer, sack, probed, nowMs),
     progressAtMs: progress ? nowMs : transfer.progressAtMs,
     cleanFrames: transfer.cleanFrames + arrived,
   };
   const repaired = withLost(next, lost);
   const settled = probed !== undefined && repaired.inFlight.length === 0 ? withForgotten(repaired, sack) : repaired;
-  return grown({ ...settled, probeAtMs: nowMs + settled.roundTrip.timeoutMs });
+  return grown({ ...settled, probeAtMs: suspiciousAtMs(settled, nowMs) });
 }
 
 /** A NACK: the octets go again; `sequence` is that of the spoilt frame, 0 when none is meant. */
@@ -188,7 +225,12 @@ export function onNack(transfer: Transfer, sequence: number, range: BlockRange):
   const bytes = transfer.blockBytes[range.block];
   if (bytes === undefined || range.offsetBytes + range.lengthBytes > bytes || range.lengthBytes === 0) return transfer;
   if (hasBlock(transfer.durable, range.block)) return transfer;
-  if (sequence === 0) return { ...transfer, repairs: merged(transfer.repairs, range) };
+  if (sequence === 0) {
+    // The block as a whole instead of what was to be repaired of it, so that no number of NACKs makes the list longer than the image has blocks.
+    if (!hasBlock(transfer.opened, range.block)) return transfer;
+    const { block, offsetBytes, lengthBytes } = range;
+    return { ...transfer, repairs: [...transfer.repairs.filter((repair) => repair.block !== block), { block, offsetBytes, lengthBytes }] };
+  }
   const frame = transfer.inFlight.find((out) => out.sequence === sequence);
   if (frame === undefined) return transfer;
   const inFlight = transfer.inFlight.filter((out) => out !== frame);
@@ -202,9 +244,10 @@ interface Piece {
 
 function nextPiece(transfer: Transfer): Piece | undefined {
   const { repairs, fragmentBytes } = transfer;
-  const [repair, ...later] = repairs;
+  const at = repairs.findIndex(({ block }) => !hasBlock(transfer.durable, block));
+  const repair = repairs[at];
   if (repair !== undefined) {
-    if (hasBlock(transfer.durable, repair.block)) return nextPiece({ ...transfer, repairs: later });
+    const later = repairs.slice(at + 1);
     const { head, rest } = cut(repair, fragmentBytes);
     return { transfer: { ...transfer, repairs: rest === undefined ? later : [rest, ...later] }, range: head };
   }

@@ -32,6 +32,14 @@ export function withBlocks(map: BlockMap, blocks: Iterable<number>): BlockMap {
   return added === 0 ? map : { ...map, bits, durableCount: map.durableCount + added };
 }
 
+/** The map with every block below `end` added. */
+export function withBlocksBelow(map: BlockMap, end: number): BlockMap {
+  const to = Math.min(end, map.blockCount);
+  const hole = firstHole(map);
+  if (hole === undefined || hole >= to) return map;
+  return withBlocks(map, blocksFrom(hole, to));
+}
+
 /** Merges `octets` of bitmap that start at block `firstBlock`, a multiple of 8. */
 export function withBitmap(map: BlockMap, firstBlock: number, octets: Uint8Array): BlockMap {
   return withBlocks(map, blocksOf(firstBlock, octets));
@@ -49,6 +57,10 @@ export function firstHole(map: BlockMap, from = 0): number | undefined {
 /** `count` bits from `firstBlock`, a multiple of 8, as a bitmap of its own. */
 export function bitmapSlice(map: BlockMap, firstBlock: number, count: number): Uint8Array {
   return map.bits.slice(firstBlock >> 3, (firstBlock >> 3) + Math.ceil(count / 8));
+}
+
+function* blocksFrom(from: number, end: number): Generator<number> {
+  for (let block = from; block < end; block++) yield block;
 }
 
 export function* blocksOf(firstBlock: number, octets: Uint8Array): Generator<number> {

@@ -59,12 +59,10 @@ export function textReporter(shell: Shell): Reporter {
 }
 
 /** JSON in which octets are hex, and whole numbers that JSON cannot hold are text. */
-export function toJson(fields: JsonFields): string {
+function toJson(fields: JsonFields): string {
   return JSON.stringify(fields, (_, value: unknown) => {
+    if (value instanceof Uint8Array) return hex(value);
     if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
     return value;
-  }, undefined);
+  });
 }
-
-/** Octets for JSON. */
-export { hex };

@@ -8,7 +8,7 @@ import {
   verify as nodeVerify,
   type KeyObject,
 } from 'node:crypto';
-import { isLowS, withLowS } from '../src/authorisation/signature.js';
+import { isLowS, withLowS } from '../authorisation/signature.js';
 import {
   runTask,
   type CryptoPort,
@@ -16,7 +16,7 @@ import {
   type Role,
   type SignerPort,
   type TrustAnchors,
-} from '../src/crypto-port.js';
+} from '../crypto-port.js';
 
 export interface KeyPair {
   readonly privateKey: KeyObject;

@@ -1,8 +1,8 @@
 /** A small image in small blocks, and the package of it, for tests that spoil things. */
-import type { CryptoTask } from '../src/crypto-port.js';
-import { buildOtaImage, type OtaImageFields } from '../src/image/ota-image.js';
-import { buildPackage, type PackageFields } from '../src/package/build.js';
-import { keys, run, type RoleKeys } from './node-crypto.js';
+import type { CryptoTask } from '../crypto-port.js';
+import { buildOtaImage, type OtaImageFields } from '../image/ota-image.js';
+import { buildPackage, type PackageFields } from '../package/build.js';
+import { keys, run, type RoleKeys } from './node-crypto.test-support.js';
 
 /** Octets that differ from block to block and from seed to seed. */
 export function imageOf(bytes: number, seed: number = 0): Uint8Array {

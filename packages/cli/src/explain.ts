@@ -1,0 +1,29 @@
+/** What an error of any package means to whoever typed the command. */
+import { EmulatorError, FlashFileError } from '@smets1/emulator';
+import { LinkError } from '@smets1/hardware';
+import { EXIT, LINK_EXIT } from './exit-codes.js';
+import { errnoOf, messageOf } from './files/input-file.js';
+import { failed, type Finish } from './run-command.js';
+
+/** A bad end for `error`: with its own cause and way out where it is one we know, else as a defect of ours. */
+export function explain(error: unknown): Finish {
+  if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
+  if (error instanceof FlashFileError) return known(EXIT.storage, error);
+  const errno = errnoOf(error);
+  if (STORAGE_ERRNOS.has(errno)) {
+    return failed(EXIT.storage, `the storage failed: ${messageOf(error)}`, {
+      wayOut: 'free some space or mend the disk, then run the same again',
+      fields: { code: errno },
+    });
+  }
+  return failed(EXIT.defect, `this should not have happened: ${messageOf(error)}`, {
+    wayOut: 'it is a defect of smets1, not yours; SMETS1_DEBUG=1 before the same command shows where it is, for a report',
+    fields: { code: error instanceof EmulatorError ? error.code : 'defect' },
+  });
+}
+
+const STORAGE_ERRNOS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG']);
+
+function known(exitCode: Extract<Finish, { ok: false }>['exitCode'], error: Error & { readonly code: string }): Finish {
+  return failed(exitCode, error.message, { fields: { code: error.code } });
+}

@@ -1,0 +1,101 @@
+/** Reads the values of options. What is thrown here becomes a usage error that names the option. */
+import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX } from '../limits.js';
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** `121D`, `0x121d`: a number of at most `digits` hex digits. */
+export function hexValue(digits: number): (text: string) => number {
+  return (text) => {
+    const found = new RegExp(`^(?:0[xX])?([0-9A-Fa-f]{1,${digits}})$`).exec(text)?.[1];
+    if (found === undefined) throw new TypeError(`1 to ${digits} hex digits are wanted, as in ${'121D0001'.slice(0, digits)}`);
+    return Number.parseInt(found, 16);
+  };
+}
+
+/** `1111..1211`, or `1111` for that one value. */
+export function hexRange(digits: number): (text: string) => Range {
+  const value = hexValue(digits);
+  return (text) => {
+    const [first = '', last = first, ...more] = text.split('..');
+    if (more.length > 0) throw new TypeError('a range is FIRST..LAST');
+    const range = { min: value(first), max: value(last) };
+    if (range.max < range.min) throw new TypeError('the range ends before it begins');
+    return range;
+  };
+}
+
+/** A whole number, decimal or with `0x`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^(?:[0-9]{1,15}|0[xX][0-9A-Fa-f]{1,12})$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isNaN(value) || value < min || value > max) throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
+    return value;
+  };
+}
+
+/** Likewise, beyond what a number holds. */
+export function bigWholeNumber(min: bigint, max: bigint): (text: string) => bigint {
+  return (text) => {
+    const value = /^(?:[0-9]{1,19}|0[xX][0-9A-Fa-f]{1,16})$/.test(text) ? BigInt(text) : undefined;
+    if (value === undefined || value < min || value > max) throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
+    return value;
+  };
+}
+
+/** 256, 512, … 65536. */
+export function blockBytes(text: string): number {
+  const bytes = wholeNumber(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX)(text);
+  if (!Number.isInteger(Math.log2(bytes))) throw new TypeError('a power of two is wanted, as in 4096');
+  return bytes;
+}
+
+/** Seconds since 1970 of an ISO 8601 instant (`2026-12-01T00:00:00Z`) or of that many seconds themselves. */
+export function instantS(text: string): number {
+  if (/^[0-9]{1,10}$/.test(text)) return wholeNumber(0, INSTANT_S_MAX)(text);
+  // Without a zone the same line would mean another instant on another machine.
+  const isIso = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text);
+  const seconds = isIso ? Date.parse(text) / 1000 : Number.NaN;
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > INSTANT_S_MAX) {
+    throw new TypeError('an instant with its zone is wanted, as in 2026-12-01T00:00:00Z, or seconds since 1970');
+  }
+  return seconds;
+}
+
+/** Eight octets: `00-DB-12-34-56-78-90-A0`, with dashes, colons or neither. */
+export function eui64(text: string): Uint8Array {
+  const digits = /^(?:[0-9A-Fa-f]{2}([-:]?))(?:[0-9A-Fa-f]{2}\1){6}[0-9A-Fa-f]{2}$/.test(text)
+    ? text.replaceAll(/[-:]/g, '')
+    : undefined;
+  if (digits === undefined) throw new TypeError('an EUI-64 is wanted, as in 00-DB-12-34-56-78-90-A0');
+  return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+}
+
+/** Which key a file holds: `supplier=supplier.pub.pem`, or a bare path for every role there is. */
+export interface TrustedKeyFile {
+  readonly role: 'manufacturer' | 'supplier' | 'dco' | 'bench';
+  readonly path: string;
+}
+
+export function trustedKeyFile(text: string): TrustedKeyFile {
+  const [, name, path] = /^([A-Za-z-]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    if (text === '') throw new TypeError('ROLE=PEM is wanted, as in supplier=keys/supplier.pub.pem');
+    return { role: 'bench', path: text };
+  }
+  const role = TRUST_ROLES.find((known) => known === name);
+  if (role === undefined || path === '' || path === undefined) {
+    throw new TypeError(`ROLE=PEM is wanted with one of the roles ${TRUST_ROLES.join(', ')}`);
+  }
+  return { role, path };
+}
+
+const TRUST_ROLES = ['manufacturer', 'supplier', 'dco'] as const;
+
+/** Any text that is not empty: paths, addresses. */
+export function text(value: string): string {
+  if (value === '') throw new TypeError('it is empty');
+  return value;
+}

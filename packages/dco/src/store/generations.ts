@@ -1,0 +1,127 @@
+/**
+ * A journal that can be rewritten. A journal only grows, so what is alive is copied into a second directory now and then, and a mark
+ * `current-N` says which of the two counts: N odd, `journal-1`; N even, `journal-2`. The mark comes after the copy is durable and before
+ * the old one is emptied, so at every moment exactly one is whole and named.
+ */
+import { errnoOf, JournalError, openJournal, readJournal } from '@smets1/journal';
+import type { FilePort, Journal, JournalOptions, JournalReader } from '@smets1/journal';
+import { GENERATION_ROUNDS_MAX } from '../limits.js';
+
+export type JournalSettings = Pick<JournalOptions, 'segmentBytes' | 'recordBytesMax' | 'processes' | 'schedule' | 'random'>;
+
+export interface Generation {
+  readonly number: number;
+  readonly journal: Journal;
+}
+
+/** Opens the generation that counts, as its only owner. @throws {@link JournalError}. */
+export function openGeneration(files: FilePort, directory: string, settings: JournalSettings): Generation {
+  try {
+    files.makeDirectory(directory);
+  } catch (cause) {
+    const why = errnoOf(cause);
+    throw new JournalError(why === 'ENOSPC' || why === 'EDQUOT' ? 'storage-full' : 'storage-failed', `${directory} cannot be used (${why}): ${String(cause)}`, { cause });
+  }
+  for (let round = 0; round < GENERATION_ROUNDS_MAX; round += 1) {
+    const number = currentNumber(files, directory);
+    const journal = openJournal({ ...settings, files, directory: journalPath(directory, number) });
+    // The owner before us may have moved on between our look and our lock.
+    if (currentNumber(files, directory) === number) return { number, journal };
+    journal.close();
+  }
+  throw new JournalError('locked', `${directory} is being changed by another process again and again; try once more`);
+}
+
+/**
+ * Has `fill` write the other directory and makes it the one that counts. The old journal is closed and emptied. When this throws, the old
+ * generation still counts; its journal is open unless the fault is `storage-failed`.
+ */
+export async function nextGeneration(
+  files: FilePort,
+  directory: string,
+  settings: JournalSettings,
+  old: Generation,
+  fill: (journal: Journal) => Promise<void>,
+): Promise<Generation> {
+  const number = old.number + 1;
+  const path = journalPath(directory, number);
+  empty(files, path);
+  const journal = openJournal({ ...settings, files, directory: path });
+  try {
+    await fill(journal);
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
+  try {
+    files.createMark(markPath(directory, number), 'counts');
+    files.syncDirectory(directory);
+  } catch (cause) {
+    // The mark may or may not be there after a restart. Both generations say the same as long as neither takes anything more.
+    journal.close();
+    old.journal.close();
+    throw new JournalError('storage-failed', `${directory} failed while its journal was rewritten; check the disk, then start again`, { cause });
+  }
+  old.journal.close();
+  try {
+    empty(files, journalPath(directory, old.number));
+    for (const past of numbers(files, directory)) if (past < number) files.unlink(markPath(directory, past));
+  } catch {
+    // What stays behind counts no more, and is emptied before it is written again.
+  }
+  return { number, journal };
+}
+
+/** Reads beside the owner. @throws {@link JournalError}, `no-journal` when there is none. */
+export function readGeneration<T>(files: FilePort, directory: string, read: (reader: JournalReader) => T): T {
+  for (let round = 1; ; round += 1) {
+    const number = currentNumber(files, directory);
+    try {
+      const reader = readJournal({ files, directory: journalPath(directory, number) });
+      try {
+        const value = read(reader);
+        if (currentNumber(files, directory) === number) return value;
+      } finally {
+        reader.close();
+      }
+    } catch (error) {
+      // A journal that was emptied under our eyes looks broken; only one that still counts is.
+      if (round >= GENERATION_ROUNDS_MAX || currentNumber(files, directory) === number) throw error;
+    }
+    if (round >= GENERATION_ROUNDS_MAX) throw new JournalError('locked', `${directory} changes faster than it can be read; try once more`);
+  }
+}
+
+const MARK = /^current-([0-9]{10})$/;
+
+function numbers(files: FilePort, directory: string): readonly number[] {
+  return files.list(directory).flatMap((name) => {
+    const match = MARK.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+}
+
+function currentNumber(files: FilePort, directory: string): number {
+  return Math.max(1, ...numbers(files, directory));
+}
+
+function markPath(directory: string, number: number): string {
+  return `${directory}/current-${String(number).padStart(10, '0')}`;
+}
+
+function journalPath(directory: string, number: number): string {
+  return `${directory}/journal-${number % 2 === 1 ? 1 : 2}`;
+}
+
+/** Removes the records, the last first: a journal that has lost its end is still a journal. */
+function empty(files: FilePort, path: string): void {
+  let names: readonly string[];
+  try {
+    names = files.list(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const name of names.filter((one) => one.startsWith('segment')).toSorted().toReversed()) files.unlink(`${path}/${name}`);
+  files.syncDirectory(path);
+}

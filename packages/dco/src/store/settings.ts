@@ -1,0 +1,54 @@
+import {
+  ABANDONED_MS_MAX_DEFAULT,
+  ANSWERED_MS_MAX_DEFAULT,
+  DELIVERIES_MAX_DEFAULT,
+  HELD_BYTES_MAX_DEFAULT,
+  IMAGES_MAX_DEFAULT,
+  LATE_ACTIVATION_MS_MAX_DEFAULT,
+  LOOK_AHEAD_MS_MAX_DEFAULT,
+  RELEASE_MS_MAX_DEFAULT,
+  RELEASES_PENDING_MAX_DEFAULT,
+  REQUESTS_MAX_DEFAULT,
+  RETRY_MS_FIRST,
+  RETRY_MS_MAX,
+  UNUSED_IMAGE_MS_MAX_DEFAULT,
+} from '../limits.js';
+
+/** Modelled policy of store and release: no public text gives these numbers. */
+export interface DcoSettings {
+  /** Octets of parts and device lists. */
+  readonly heldBytesMax: number;
+  readonly imagesMax: number;
+  readonly requestsMax: number;
+  /** An image that is not whole after so long is given up; its requests are answered `abandoned`. */
+  readonly abandonedMsMax: number;
+  /** A whole image that no request named for so long is removed. */
+  readonly unusedImageMsMax: number;
+  /** Answered and acknowledged requests are remembered for so long. */
+  readonly answeredMsMax: number;
+  readonly lookAheadMsMax: number;
+  readonly lateActivationMsMax: number;
+  /** How long an 11.2 or an immediate 11.3 is tried. */
+  readonly releaseMsMax: number;
+  readonly releasesPendingMax: number;
+  /** Meters spoken to at the same time. */
+  readonly deliveriesMax: number;
+  readonly retryMsFirst: number;
+  readonly retryMsMax: number;
+}
+
+export const DEFAULT_SETTINGS: DcoSettings = {
+  heldBytesMax: HELD_BYTES_MAX_DEFAULT,
+  imagesMax: IMAGES_MAX_DEFAULT,
+  requestsMax: REQUESTS_MAX_DEFAULT,
+  abandonedMsMax: ABANDONED_MS_MAX_DEFAULT,
+  unusedImageMsMax: UNUSED_IMAGE_MS_MAX_DEFAULT,
+  answeredMsMax: ANSWERED_MS_MAX_DEFAULT,
+  lookAheadMsMax: LOOK_AHEAD_MS_MAX_DEFAULT,
+  lateActivationMsMax: LATE_ACTIVATION_MS_MAX_DEFAULT,
+  releaseMsMax: RELEASE_MS_MAX_DEFAULT,
+  releasesPendingMax: RELEASES_PENDING_MAX_DEFAULT,
+  deliveriesMax: DELIVERIES_MAX_DEFAULT,
+  retryMsFirst: RETRY_MS_FIRST,
+  retryMsMax: RETRY_MS_MAX,
+};
