@@ -3,6 +3,7 @@
  * added elsewhere does not compile until its exit code is decided.
  */
 import type { LinkErrorCode } from '@smets1/hardware';
+import type { HostErrorCode } from '@smets1/host';
 import type { FailureReason, JoinFault, OutcomeCode, Refusal } from '@smets1/protocol';
 import type { CliErrorCode } from './errors.js';
 
@@ -141,4 +142,17 @@ export const CLI_EXIT: Readonly<Record<CliErrorCode, ExitCode>> = {
   'file-exists': EXIT.usage,
   'storage-full': EXIT.storage,
   'storage-failed': EXIT.storage,
+};
+
+export const HOST_EXIT: Readonly<Record<HostErrorCode, ExitCode>> = {
+  'key-not-found': EXIT.usage,
+  'key-mode': EXIT.usage,
+  'key-format': EXIT.usage,
+  'key-demo': EXIT.usage,
+  'no-signer': EXIT.defect,
+  'file-locked': EXIT.usage,
+  'file-exists': EXIT.usage,
+  'file-failed': EXIT.storage,
+  'world-failed': EXIT.defect,
+  misuse: EXIT.defect,
 };

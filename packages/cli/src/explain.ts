@@ -1,13 +1,15 @@
 /** What an error of any package means to whoever typed the command. */
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
 import { LinkError } from '@smets1/hardware';
-import { EXIT, LINK_EXIT } from './exit-codes.js';
+import { HostError } from '@smets1/host';
+import { EXIT, HOST_EXIT, LINK_EXIT } from './exit-codes.js';
 import { errnoOf, messageOf } from './files/input-file.js';
 import { failed, type Finish } from './run-command.js';
 
 /** A bad end for `error`: with its own cause and way out where it is one we know, else as a defect of ours. */
 export function explain(error: unknown): Finish {
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
+  if (error instanceof HostError && HOST_EXIT[error.code] !== EXIT.defect) return known(HOST_EXIT[error.code], error);
   if (error instanceof FlashFileError) return known(EXIT.storage, error);
   const errno = errnoOf(error);
   if (STORAGE_ERRNOS.has(errno)) {

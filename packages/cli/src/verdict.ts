@@ -14,7 +14,6 @@ export function notSound(what: string, fault: Fault<JoinFault>): Finish {
 function wayOutOf(code: JoinFault): { readonly wayOut?: string } {
   switch (code) {
     case 'unknownKey':
-    case 'gbcsSignature':
       return { wayOut: 'if the signer is known to you by another key, name that key with --trust' };
     case 'truncated':
     case 'badCrc':

@@ -188,12 +188,11 @@ class SenderRun {
 
   #openLater(why: string): void {
     if (this.#isOver) return;
-    const leftMs = this.#msLeft();
-    if (leftMs <= 0) {
-      this.#driver.giveUp(`${why}, and no other could be opened within ${this.#reconnectMs()} ms`);
-      return;
-    }
-    this.#cancelTimer = this.#time.after(Math.min(this.#backOffMs, leftMs), () => this.#open());
+    const openOrEnd = (): void => {
+      if (this.#msLeft() > 0) this.#open();
+      else this.#driver.giveUp(`${why}, and the meter was not heard again within ${this.#reconnectMs()} ms`);
+    };
+    this.#cancelTimer = this.#time.after(Math.max(0, Math.min(this.#backOffMs, this.#msLeft())), openOrEnd);
     this.#backOffMs = Math.min(2 * this.#backOffMs, BACK_OFF_MS_MAX);
   }
 

@@ -125,6 +125,7 @@ export class SenderDriver {
   }
 
   #perform(effect: SenderEffect): void {
+    if (this.#hasEnded) return; // an event handler of the caller may have ended us in the middle of a step
     switch (effect.kind) {
       case 'send':
         if (this.#isUp) this.#options.transmit(encodeHostMessage(effect.envelope));
