@@ -1,6 +1,7 @@
 /** The tree of commands. Only options and help texts are here; what a command does is loaded when it runs. */
 import { buildApplication, buildRouteMap, type Application } from '@stricli/core';
 import { authoriseRoutes } from './routes/authorise.js';
+import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
 import { keygenCommand } from './routes/keygen.js';
 import { packageRoutes } from './routes/package.js';
@@ -9,7 +10,14 @@ import { VERSION } from './version.js';
 
 export const app: Application<CliContext> = buildApplication(
   buildRouteMap({
-    routes: { keygen: keygenCommand, image: imageRoutes, package: packageRoutes, authorise: authoriseRoutes },
+    routes: {
+      keygen: keygenCommand,
+      image: imageRoutes,
+      package: packageRoutes,
+      authorise: authoriseRoutes,
+      flash: flashCommand,
+      'read-version': readVersionCommand,
+    },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',
       fullDescription: [

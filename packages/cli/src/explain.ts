@@ -19,7 +19,8 @@ export function explain(error: unknown): Finish {
     });
   }
   return failed(EXIT.defect, `this should not have happened: ${messageOf(error)}`, {
-    wayOut: 'it is a defect of smets1, not yours; SMETS1_DEBUG=1 before the same command shows where it is, for a report',
+    wayOut:
+      'it is a defect of smets1, not yours; SMETS1_DEBUG=1 before the same command shows where it is, for a report',
     fields: { code: error instanceof EmulatorError ? error.code : 'defect' },
   });
 }

@@ -25,3 +25,10 @@ export const COUNTER_MAX = 0xffff_ffff;
 export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
 /** Seconds since 1970 as a u32. */
 export const INSTANT_S_MAX = 0xffff_ffff;
+/** A file with one token in it. */
+export const TOKEN_FILE_BYTES_MAX = 4_096;
+/** Pace of a link, in octets per second. */
+export const RATE_MIN = 1;
+export const RATE_MAX = 1_000_000_000;
+/** How long to try to reopen a link that was lost. */
+export const RECONNECT_S_MAX = 86_400;

@@ -26,7 +26,11 @@ export interface CommonFlags {
   readonly json: boolean;
 }
 
-export type Work<FLAGS, ARGS extends readonly unknown[]> = (job: Job, flags: FLAGS, ...args: ARGS) => Finish | Promise<Finish>;
+export type Work<FLAGS, ARGS extends readonly unknown[]> = (
+  job: Job,
+  flags: FLAGS,
+  ...args: ARGS
+) => Finish | Promise<Finish>;
 
 /** Runs `work` to its end, says what came of it, and gives the exit code. Never throws for what the work throws. */
 export async function runCommand(

@@ -19,7 +19,9 @@ export function loadTrust(job: Job, files: readonly TrustedKeyFile[], needed: re
   for (const { role, path } of files) {
     const publicKey = loadPublicKey(pathFrom(job.shell, path));
     if (role === 'bench') {
-      job.report.warn(`bench trust: ${path} is taken for every role; name the roles (supplier=${path}) where it matters`);
+      job.report.warn(
+        `bench trust: ${path} is taken for every role; name the roles (supplier=${path}) where it matters`,
+      );
       for (const every of Object.values(keys)) every.push(publicKey);
     } else {
       keys[role].push(publicKey);

@@ -1,6 +1,7 @@
 /** Images, plans and authorisations for the model meter. */
-import { countersign, NO_END_S, signAuthorisation, type AuthorisationFields } from '../authorisation/authorisation.js';
+import { countersign, signAuthorisation, type AuthorisationFields } from '../authorisation/authorisation.js';
 import { buildOtaImage, type OtaImageFields } from '../image/ota-image.js';
+import { NO_END_S } from '../limits.js';
 import { buildPackage, type PackageFields } from '../package/build.js';
 import { verifyPackage } from '../package/verify.js';
 import type { SendableImage, SenderPlan } from '../sender/sender-types.js';

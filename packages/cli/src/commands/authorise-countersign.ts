@@ -29,7 +29,8 @@ export function authoriseCountersign(job: Job, flags: CountersignFlags, path: st
     const { code, detail } = checked.fault;
     return failed(REFUSAL_EXIT[code], `${path} is not countersigned (${code}): ${detail}`, { fields: { code } });
   }
-  if (checked.value.countersigned) throw new CliError('usage', `${path} is countersigned already; it can be used as it is`);
+  if (checked.value.countersigned)
+    throw new CliError('usage', `${path} is countersigned already; it can be used as it is`);
   const dco = loadPrivateKey(pathFrom(job.shell, flags.key));
   const countersigned = runTask(countersign(checked.value.octets), crypto, nodeSigner({ dco }));
   writeOutput(out, countersigned, flags);

@@ -38,13 +38,16 @@ export function authoriseSign(job: Job, flags: AuthoriseSignFlags): Finish {
   const out = pathFrom(job.shell, flags.out);
   checkOutput(out, flags);
   const [notBeforeS, notAfterS] = [flags.notBefore ?? 0, flags.notAfter ?? NO_END_S];
-  if (notAfterS < notBeforeS) throw new CliError('usage', '--not-after is earlier than --not-before; it would never be valid');
+  if (notAfterS < notBeforeS)
+    throw new CliError('usage', '--not-after is earlier than --not-before; it would never be valid');
   const crypto = nodeCrypto();
   const octets = readInput(pathFrom(job.shell, flags.package), 'the package', PACKAGE_BYTES_MAX);
   const read = readContainer(octets);
   if (!read.ok) return notSound(flags.package, read.fault);
   if (flags.trust === undefined) {
-    job.report.warn(`the signatures in ${flags.package} were not checked; --trust manufacturer=PEM --trust supplier=PEM does that first`);
+    job.report.warn(
+      `the signatures in ${flags.package} were not checked; --trust manufacturer=PEM --trust supplier=PEM does that first`,
+    );
   } else {
     const trust = loadTrust(job, flags.trust, ['manufacturer', 'supplier']);
     const checked = runTask(verifyPackage(octets, trust), crypto);

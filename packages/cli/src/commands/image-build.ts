@@ -53,7 +53,13 @@ export function imageBuild(job: Job, flags: ImageBuildFlags, path: string): Fini
   writeOutput(out, image, flags);
   return {
     ok: true,
-    fields: { out, totalBytes: image.length, imageBytes: manufacturerImage.length, version: versionText(flags.version), hash },
+    fields: {
+      out,
+      totalBytes: image.length,
+      imageBytes: manufacturerImage.length,
+      version: versionText(flags.version),
+      hash,
+    },
     text: rows([
       ['wrote', flags.out],
       ['version', versionText(flags.version)],
@@ -72,7 +78,10 @@ function refuseOtaImage(octets: Uint8Array, path: string): void {
 function headerStringOctets(text: string): Uint8Array {
   const octets = new TextEncoder().encode(text);
   if (octets.length > HEADER_STRING_BYTES_MAX) {
-    throw new CliError('usage', `--header-string has ${octets.length} octets, there is room for ${HEADER_STRING_BYTES_MAX}`);
+    throw new CliError(
+      'usage',
+      `--header-string has ${octets.length} octets, there is room for ${HEADER_STRING_BYTES_MAX}`,
+    );
   }
   const padded = new Uint8Array(HEADER_STRING_BYTES_MAX);
   padded.set(octets);

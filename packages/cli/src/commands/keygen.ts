@@ -32,7 +32,10 @@ export function keygen(job: Job, _: CommonFlags, directory: string): Finish {
   }
   return {
     ok: true,
-    fields: { directory: folder, publicKeys: Object.fromEntries(pairs.map(({ role, pair }) => [role, hex(pair.publicKey)])) },
+    fields: {
+      directory: folder,
+      publicKeys: Object.fromEntries(pairs.map(({ role, pair }) => [role, hex(pair.publicKey)])),
+    },
     text: `made keys of ${ROLES.join(', ')} in ${directory}; keep the .key.pem files to yourself`,
   };
 }

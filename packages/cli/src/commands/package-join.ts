@@ -29,9 +29,13 @@ export function packageJoin(job: Job, flags: PackageJoinFlags, ...paths: readonl
   const joined = joinParts(parts);
   if (!joined.ok) {
     const { fault } = joined;
-    return failed(PACKAGE_FAULT_EXIT[fault.code] ?? EXIT['verify-failed'], `the parts do not join (${fault.code}): ${fault.detail}`, {
-      fields: { code: fault.code },
-    });
+    return failed(
+      PACKAGE_FAULT_EXIT[fault.code] ?? EXIT['verify-failed'],
+      `the parts do not join (${fault.code}): ${fault.detail}`,
+      {
+        fields: { code: fault.code },
+      },
+    );
   }
   const whole = readContainer(joined.value);
   if (!whole.ok) return notSound('the joined package', whole.fault);

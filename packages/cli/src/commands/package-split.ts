@@ -22,7 +22,10 @@ export function packageSplit(job: Job, flags: PackageSplitFlags, path: string): 
   const folder = pathFrom(job.shell, flags.outDir);
   makeFolder(folder);
   const stem = basename(path, extname(path));
-  const files = parts.value.map((part, index) => ({ path: join(folder, partName(stem, index, parts.value.length)), part }));
+  const files = parts.value.map((part, index) => ({
+    path: join(folder, partName(stem, index, parts.value.length)),
+    part,
+  }));
   for (const file of files) checkOutput(file.path, flags);
   for (const file of files) writeOutput(file.path, file.part, flags);
   return {
@@ -38,7 +41,10 @@ function splitOctets(octets: Uint8Array, partBytes: number): ReturnType<typeof s
   const { manifest, records } = read.value;
   const leastBytes = octets.length - records.length + 2 ** manifest.blockShift + BLOCK_OVERHEAD_BYTES;
   if (partBytes < leastBytes && partBytes < PART_BYTES_MAX) {
-    throw new CliError('usage', `no block of this package fits --part-bytes ${partBytes}; ${leastBytes} or more are needed`);
+    throw new CliError(
+      'usage',
+      `no block of this package fits --part-bytes ${partBytes}; ${leastBytes} or more are needed`,
+    );
   }
   return splitPackage(octets, partBytes);
 }

@@ -23,10 +23,20 @@ export function packageVerify(job: Job, flags: VerifyFlags, path: string): Finis
   const extent = `blocks ${counted(firstBlock)} to ${counted(lastBlock)} of ${counted(manifest.blockCount)}`;
   return {
     ok: true,
-    fields: { kind: read.value.kind, firstBlock, lastBlock, whole, ...manifestFields(manifest, digest), verified: true },
+    fields: {
+      kind: read.value.kind,
+      firstBlock,
+      lastBlock,
+      whole,
+      ...manifestFields(manifest, digest),
+      verified: true,
+    },
     text: rows([
       ['verified', isPart ? `a part: ${extent}` : 'a package: manifest, every block, image hash and GBCS signature'],
-      ['not checked', whole ? undefined : 'image hash and GBCS signature: they need every part; see `smets1 package join`'],
+      [
+        'not checked',
+        whole ? undefined : 'image hash and GBCS signature: they need every part; see `smets1 package join`',
+      ],
       ...manifestRows(manifest, digest),
     ]),
   };

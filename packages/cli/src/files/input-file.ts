@@ -55,7 +55,10 @@ function readAll(descriptor: number, sizeBytes: number, bytesMax: number): Uint8
 
 function tooLarge(path: string, what: string, sizeBytes: number | undefined, bytesMax: number): CliError {
   const has = sizeBytes === undefined ? 'has more' : `has ${sizeBytes}`;
-  return new CliError('file-too-large', `${what}: ${path} ${has} octets, at most ${bytesMax} can be right; is it the file you mean?`);
+  return new CliError(
+    'file-too-large',
+    `${what}: ${path} ${has} octets, at most ${bytesMax} can be right; is it the file you mean?`,
+  );
 }
 
 function openError(error: unknown, path: string, what: string): CliError {
@@ -66,7 +69,11 @@ function openError(error: unknown, path: string, what: string): CliError {
       return new CliError('file-missing', `${what}: there is no file ${path}; check the name`, options);
     case 'EACCES':
     case 'EPERM':
-      return new CliError('file-denied', `${what}: ${path} may not be read by this user; check its mode and owner`, options);
+      return new CliError(
+        'file-denied',
+        `${what}: ${path} may not be read by this user; check its mode and owner`,
+        options,
+      );
     case 'ELOOP':
     case 'ENAMETOOLONG':
     case 'ERR_INVALID_ARG_VALUE':

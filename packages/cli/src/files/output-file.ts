@@ -30,7 +30,8 @@ export interface OutputOptions {
  */
 export function checkOutput(path: string, options: Pick<OutputOptions, 'force'>): void {
   const about = statOf(path);
-  if (about?.isDirectory() === true) throw new CliError('not-a-file', `the output: ${path} is a directory; name a file in it`);
+  if (about?.isDirectory() === true)
+    throw new CliError('not-a-file', `the output: ${path} is a directory; name a file in it`);
   if (about?.isFile() === true && !options.force) throw exists(path);
   if (about === undefined && statOf(dirname(path))?.isDirectory() !== true) {
     throw new CliError('file-missing', `the output: there is no directory ${dirname(path)}; make it first`);
@@ -82,7 +83,7 @@ export function makeFolder(path: string, mode = 0o777): void {
 
 function writeTo(descriptor: number, octets: Uint8Array, durable: boolean): void {
   try {
-    for (let at = 0; at < octets.length; ) at += writeSync(descriptor, octets, at);
+    for (let at = 0; at < octets.length;) at += writeSync(descriptor, octets, at);
     if (durable) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
@@ -119,13 +120,25 @@ function writeError(error: unknown, path: string): CliError {
   switch (errnoOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new CliError('file-missing', `${path} cannot be written: its directory is not there; make it first`, options);
+      return new CliError(
+        'file-missing',
+        `${path} cannot be written: its directory is not there; make it first`,
+        options,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new CliError('file-denied', `${path} may not be written by this user; check the mode of its directory`, options);
+      return new CliError(
+        'file-denied',
+        `${path} may not be written by this user; check the mode of its directory`,
+        options,
+      );
     case 'ENOSPC':
     case 'EDQUOT':
-      return new CliError('storage-full', `${path} was not written: no space is left; free some and run the same again`, options);
+      return new CliError(
+        'storage-full',
+        `${path} was not written: no space is left; free some and run the same again`,
+        options,
+      );
     default:
       return new CliError('storage-failed', `${path} was not written: ${messageOf(error)}`, options);
   }

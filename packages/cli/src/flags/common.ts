@@ -19,7 +19,8 @@ export function privateKey(whose: string): Flag<string> {
   return { kind: 'parsed', parse: text, brief: `Private key of the ${whose}, mode 0600`, placeholder: 'PEM' };
 }
 
-const TRUST_BRIEF = 'Public key to trust, once for each: manufacturer=PEM, supplier=PEM, dco=PEM; a bare PEM for all (bench)';
+const TRUST_BRIEF =
+  'Public key to trust, once for each: manufacturer=PEM, supplier=PEM, dco=PEM; a bare PEM for all (bench)';
 
 export const trust: Flag<readonly TrustedKeyFile[]> = {
   kind: 'parsed',

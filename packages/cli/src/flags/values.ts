@@ -10,7 +10,8 @@ export interface Range {
 export function hexValue(digits: number): (text: string) => number {
   return (text) => {
     const found = new RegExp(`^(?:0[xX])?([0-9A-Fa-f]{1,${digits}})$`).exec(text)?.[1];
-    if (found === undefined) throw new TypeError(`1 to ${digits} hex digits are wanted, as in ${'121D0001'.slice(0, digits)}`);
+    if (found === undefined)
+      throw new TypeError(`1 to ${digits} hex digits are wanted, as in ${'121D0001'.slice(0, digits)}`);
     return Number.parseInt(found, 16);
   };
 }
@@ -31,7 +32,8 @@ export function hexRange(digits: number): (text: string) => Range {
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^(?:[0-9]{1,15}|0[xX][0-9A-Fa-f]{1,12})$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isNaN(value) || value < min || value > max) throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
+    if (Number.isNaN(value) || value < min || value > max)
+      throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
     return value;
   };
 }
@@ -40,7 +42,8 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 export function bigWholeNumber(min: bigint, max: bigint): (text: string) => bigint {
   return (text) => {
     const value = /^(?:[0-9]{1,19}|0[xX][0-9A-Fa-f]{1,16})$/.test(text) ? BigInt(text) : undefined;
-    if (value === undefined || value < min || value > max) throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
+    if (value === undefined || value < min || value > max)
+      throw new TypeError(`a whole number from ${min} to ${max} is wanted`);
     return value;
   };
 }

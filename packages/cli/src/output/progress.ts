@@ -1,10 +1,5 @@
 /** How far, how fast, how long still: a line that is drawn over itself on a terminal, a plain line now and then elsewhere. */
-import {
-  PROGRESS_REDRAW_MS,
-  PROGRESS_STEP_PERCENT,
-  RATE_SAMPLES_MAX,
-  RATE_WINDOW_MS,
-} from '../limits.js';
+import { PROGRESS_REDRAW_MS, PROGRESS_STEP_PERCENT, RATE_SAMPLES_MAX, RATE_WINDOW_MS } from '../limits.js';
 import type { Terminal } from '../shell.js';
 import { counted, duration } from './style.js';
 

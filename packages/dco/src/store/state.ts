@@ -45,6 +45,8 @@ export interface StoreState {
   readonly requests: ReadonlyMap<string, RequestRecord>;
   /** 11.3 not done, in the order in which they came. */
   readonly pending: ReadonlyMap<string, ReleaseRequest>;
+  /** The one of them that a meter has, at most one each. */
+  readonly pendingOf: ReadonlyMap<string, string>;
   readonly entries: ReadonlyMap<number, EntryRecord>;
   readonly entriesOf: ReadonlyMap<string, readonly number[]>;
   readonly meters: ReadonlyMap<string, MeterRecord>;
@@ -64,6 +66,7 @@ export function emptyState(): MutableState {
     sets: new Map(),
     requests: new Map(),
     pending: new Map(),
+    pendingOf: new Map(),
     entries: new Map(),
     entriesOf: new Map(),
     meters: new Map(),
@@ -134,8 +137,13 @@ export function applyChange(state: MutableState, change: Change, sequence: numbe
 function applyRequest(state: MutableState, request: RequestRecord): void {
   state.requests.set(request.requestId, request);
   if (request.srv === '11.3') {
-    if (request.stage === 'done') state.pending.delete(request.requestId);
-    else state.pending.set(request.requestId, request);
+    if (request.stage === 'done') {
+      state.pending.delete(request.requestId);
+      if (state.pendingOf.get(request.deviceId) === request.requestId) state.pendingOf.delete(request.deviceId);
+    } else {
+      state.pending.set(request.requestId, request);
+      state.pendingOf.set(request.deviceId, request.requestId);
+    }
   }
   if (request.srv !== '11.1' || request.setId === undefined) return;
   const set = state.sets.get(request.setId);
@@ -155,8 +163,8 @@ function applyRemoval(state: MutableState, { what, key }: Removal): void {
       state.sets.delete(key);
       return;
     case 'request':
+      // Nothing pending is ever removed.
       state.requests.delete(key);
-      state.pending.delete(key);
       return;
     case 'entry': {
       const entry = state.entries.get(key);

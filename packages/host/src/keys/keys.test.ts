@@ -1,7 +1,7 @@
 /** Goal: no key that others can read, replace or know is ever used, and each refusal says why. */
 import { execFileSync } from 'node:child_process';
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -32,13 +32,12 @@ function file(text: string, mode = 0o600): string {
   return path;
 }
 
-/** PKCS #8 of a demonstration key, as somebody could make it from the label. */
+/** SEC 1 of a demonstration key, as somebody could make it from the label. */
 function demoPem(role: Role): string {
   const label = `smets1-ota demonstration key of the ${role}, known to everybody`;
   const scalar = createHash('sha256').update(label).digest();
-  const head = Buffer.from('302e0201010420', 'hex');
-  const tail = Buffer.from('a00706052b8104000a'.replace('a00706052b8104000a', 'a00a06082a8648ce3d030107'), 'hex');
-  const der = Buffer.concat([Buffer.from([0x30, 0x31]), head.subarray(2), scalar, tail]);
+  // RFC 5915: version 1, the scalar, and the curve by its name.
+  const der = Buffer.concat([Buffer.from('30310201010420', 'hex'), scalar, Buffer.from('a00a06082a8648ce3d030107', 'hex')]);
   return `-----BEGIN EC PRIVATE KEY-----\n${der.toString('base64')}\n-----END EC PRIVATE KEY-----\n`;
 }
 
@@ -147,10 +146,6 @@ describe('the demonstration keys', () => {
     demoKey('dco').publicKey.fill(0);
     expect(demoKey('dco').publicKey[0]).toBe(4);
   });
-});
-
-it('leaves nothing behind but the files of these tests', () => {
-  expect(readdirSync(folder).length).toBeGreaterThan(20);
 });
 
 function ec(namedCurve: string): string {
