@@ -25,7 +25,7 @@ export const PACKAGE: Uint8Array = run(
         hardwareMax: 0x1211,
       }),
     ),
-    manufacturerKey: KEYS.manufacturer.octets,
+    manufacturerKey: KEYS.manufacturer.publicKey,
     blockShift: 8,
     securityCounter: 7,
     label: 'spoilt',

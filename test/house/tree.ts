@@ -73,7 +73,7 @@ export function sources(accept: (path: string) => boolean): readonly Source[] {
 }
 
 export const isTypeScript = (path: string): boolean => /\.[cm]?tsx?$/.test(path);
-export const isTest = (path: string): boolean => /\.(test|bench|conformance)\.ts$/.test(path);
+export const isTest = (path: string): boolean => /\.(test|bench|conformance|test-support)\.ts$/.test(path);
 export const isInSrc = (path: string): boolean => /^(protocol|hardware|emulator|packages\/[^/]+)\/src\//.test(path);
 
 export function parse(source: Source): ts.SourceFile {

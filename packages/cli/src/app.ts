@@ -1,6 +1,7 @@
 /** The tree of commands. Only options and help texts are here; what a command does is loaded when it runs. */
 import { buildApplication, buildRouteMap, type Application } from '@stricli/core';
 import { authoriseRoutes } from './routes/authorise.js';
+import { emulateCommand } from './routes/emulate.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
 import { keygenCommand } from './routes/keygen.js';
@@ -17,6 +18,7 @@ export const app: Application<CliContext> = buildApplication(
       authorise: authoriseRoutes,
       flash: flashCommand,
       'read-version': readVersionCommand,
+      emulate: emulateCommand,
     },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',

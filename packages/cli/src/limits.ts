@@ -32,3 +32,15 @@ export const RATE_MIN = 1;
 export const RATE_MAX = 1_000_000_000;
 /** How long to try to reopen a link that was lost. */
 export const RECONNECT_S_MAX = 86_400;
+/** A meter profile. */
+export const PROFILE_FILE_BYTES_MAX = 65_536;
+/** Of a profile's timings. */
+export const PROFILE_MS_MAX = 600_000;
+/** The firmware that a virtual meter leaves the factory with. */
+export const FIRST_IMAGE_BYTES = 4_096;
+export const FIRST_IMAGE_BYTES_MAX = 2_097_152;
+/** A seed that is told to others must be easy to say. */
+export const SEED_MAX = 0xffff_ffff;
+/** Wait before a serial port that was unplugged is looked for again. */
+export const REPLUG_MS = 500;
+export const PORT_MAX = 65_535;

@@ -27,7 +27,10 @@ export interface ControlPolicy {
    * Who may ask, by EUI-64. Absent: everybody whose signature a trusted supplier key made is taken for an Import Supplier. Only `IS` may
    * have an ESME activated.
    */
-  readonly users?: readonly { readonly originator: string; readonly role: 'IS' | 'GS' | 'ES' | 'RSA' | 'ED' | 'GT' | 'OU' }[];
+  readonly users?: readonly {
+    readonly originator: string;
+    readonly role: 'IS' | 'GS' | 'ES' | 'RSA' | 'ED' | 'GT' | 'OU';
+  }[];
   /** Countersignatures in any hour and in any day, all users together. */
   readonly perHourMax: number;
   readonly perDayMax: number;

@@ -44,8 +44,7 @@ export interface Refusal {
   readonly block?: number;
 }
 
-export type Answer<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
 
 export function statusOf(code: RefusalCode): number {
   return STATUSES[code];
@@ -90,7 +89,9 @@ export class DcoError extends Error {
   constructor(
     code: DcoErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly refusal?: { readonly status: number; readonly code: string; readonly fault?: string } },
+    options?: ErrorOptions & {
+      readonly refusal?: { readonly status: number; readonly code: string; readonly fault?: string };
+    },
   ) {
     super(message, options);
     this.name = 'DcoError';

@@ -46,7 +46,11 @@ export function loadInventory(path: string): Inventory {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new DcoError('inventory-format', `the inventory ${path} is no JSON: ${cause instanceof Error ? cause.message : ''}`, { cause });
+    throw new DcoError(
+      'inventory-format',
+      `the inventory ${path} is no JSON: ${cause instanceof Error ? cause.message : ''}`,
+      { cause },
+    );
   }
   return inventoryOf(json, path, dirname(resolve(path)));
 }
@@ -55,7 +59,8 @@ export function loadInventory(path: string): Inventory {
 export function inventoryOf(json: unknown, name: string, folder: string): Inventory {
   const file = v.safeParse(FILE, json);
   if (!file.success) throw format(name, `is not { "devices": [ … ] }: ${file.issues[0].message}`);
-  if (file.output.devices.length > INVENTORY_DEVICES_MAX) throw format(name, `has more than ${INVENTORY_DEVICES_MAX} devices`);
+  if (file.output.devices.length > INVENTORY_DEVICES_MAX)
+    throw format(name, `has more than ${INVENTORY_DEVICES_MAX} devices`);
   const devices = new Map<string, InventoryDevice>();
   for (const [i, given] of file.output.devices.entries()) {
     const where = `devices[${i}]`;
@@ -65,16 +70,27 @@ export function inventoryOf(json: unknown, name: string, folder: string): Invent
       throw format(name, `${where}: ${v.getDotPath(issue) ?? 'entry'}: ${issue.message}`);
     }
     const deviceId = canonicalDeviceId(entry.output.deviceId);
-    if (deviceId === undefined) throw format(name, `${where}: deviceId "${entry.output.deviceId}" is not eight pairs of hex digits with dashes`);
+    if (deviceId === undefined)
+      throw format(name, `${where}: deviceId "${entry.output.deviceId}" is not eight pairs of hex digits with dashes`);
     if (devices.has(deviceId)) throw format(name, `${where}: device ${deviceId} is there twice`);
-    devices.set(deviceId, { deviceId, address: entry.output.address, publicKey: keyOf(entry.output, name, where, folder) });
+    devices.set(deviceId, {
+      deviceId,
+      address: entry.output.address,
+      publicKey: keyOf(entry.output, name, where, folder),
+    });
   }
   return { devices };
 }
 
-function keyOf(entry: v.InferOutput<typeof ENTRY>, name: string, where: string, folder: string): Uint8Array | undefined {
+function keyOf(
+  entry: v.InferOutput<typeof ENTRY>,
+  name: string,
+  where: string,
+  folder: string,
+): Uint8Array | undefined {
   const { publicKeyPem, publicKeyPath } = entry;
-  if (publicKeyPem !== undefined && publicKeyPath !== undefined) throw format(name, `${where}: has both publicKeyPem and publicKeyPath; one is enough`);
+  if (publicKeyPem !== undefined && publicKeyPath !== undefined)
+    throw format(name, `${where}: has both publicKeyPem and publicKeyPath; one is enough`);
   if (publicKeyPem === undefined && publicKeyPath === undefined) return undefined;
   try {
     const pem = publicKeyPem ?? readFileSync(resolve(folder, publicKeyPath ?? ''), 'utf8');
@@ -84,7 +100,9 @@ function keyOf(entry: v.InferOutput<typeof ENTRY>, name: string, where: string, 
     return new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : '';
-    throw new DcoError('inventory-format', `inventory ${name}: ${where}: the public key cannot be used: ${why}`, { cause });
+    throw new DcoError('inventory-format', `inventory ${name}: ${where}: the public key cannot be used: ${why}`, {
+      cause,
+    });
   }
 }
 

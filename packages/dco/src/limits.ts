@@ -80,3 +80,5 @@ export const CLIENT_ANSWER_MS_MAX = 60_000;
 /** How often progress of one delivery is told. */
 export const PROGRESS_EVERY_MS = 250;
 export const REMOVALS_PER_COMMIT_MAX = 2_000;
+export const REWRITE_BATCH_RECORDS = 1_000;
+export const COMPLAINT_LENGTH_MAX = 2_000;

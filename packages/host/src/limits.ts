@@ -15,6 +15,8 @@ export const OPEN_MS_MAX = 10_000;
 /** How long the end of a run waits for the last octets to leave. */
 export const DRAIN_MS_MAX = 2_000;
 export const DRAIN_POLL_MS = 5;
+/** What setTimeout can count; a longer wait rings early, and whoever asked looks at the clock and asks again. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
 /** A flash file as a whole: header, flash and wear counters. */
 export const FLASH_FILE_BYTES_MAX: number = 64 * 1024 * 1024;

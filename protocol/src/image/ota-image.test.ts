@@ -197,6 +197,15 @@ describe('an OTA header', () => {
     expect(decoded.ok ? undefined : decoded.fault.code).toBe(code);
   });
 
+  it('has 60 octets', () => {
+    const octets = encodeOtaHeader(header);
+    expect(decodeOtaHeader(octets.subarray(1))).toMatchObject({ ok: false, fault: { code: 'truncated' } });
+    expect(decodeOtaHeader(Uint8Array.of(...octets, 0))).toMatchObject({
+      ok: false,
+      fault: { code: 'trailingOctets' },
+    });
+  });
+
   it('states the size of an image of one octet at least', () => {
     expect(decodeOtaHeader(encodeOtaHeader(header))).toEqual({ ok: true, value: header });
     const octets = encodeOtaHeader(header);

@@ -160,6 +160,17 @@ describe('a manifest', () => {
     expect(answer).toMatchObject({ ok: false, fault: { code } });
   });
 
+  it('is refused when cut anywhere, or with an octet more', () => {
+    const { octets } = signed({ label: 'x' });
+    for (let bytes = 0; bytes < octets.length; bytes++) {
+      expect(decodeManifest(octets.subarray(0, bytes))).toMatchObject({ ok: false, fault: { code: 'truncated' } });
+    }
+    expect(decodeManifest(concat(octets, Uint8Array.of(0)))).toMatchObject({
+      ok: false,
+      fault: { code: 'trailingOctets' },
+    });
+  });
+
   it('of another major version is refused as that, whatever else it holds', () => {
     const octets = new Uint8Array(188).fill(0xff);
     octets.set([0x53, 0x31, 0x4d, 0x46, 2]);

@@ -87,10 +87,15 @@ describe('the parts of a package', () => {
     const otaImage = benchOtaImage({ manufacturerImage: imageOf(2_400) });
     const build = (): Uint8Array =>
       run(buildPackage({ otaImage, manufacturerKey: keys.manufacturer.publicKey, blockShift: 8, securityCounter: 7 }));
-    const [a, b] = [split(build(), HEAD_BYTES + 5 * RECORD_BYTES), split(build(), HEAD_BYTES + 5 * RECORD_BYTES)];
-    expect(a[1]).not.toEqual(b[1]);
-    const joined = joinParts([b[1]!, a[0]!]);
-    expect(joined.ok && run(verifyPackage(joined.value, trust)).ok).toBe(true);
+    const [a, b] = [build(), build()];
+    const [early, late] = [split(a, HEAD_BYTES + 7 * RECORD_BYTES)[0]!, split(b, HEAD_BYTES + 5 * RECORD_BYTES)[1]!];
+    const joined = joinParts([late, early]);
+    if (!joined.ok) throw new Error(joined.fault.detail);
+    expect(run(verifyPackage(joined.value, trust)).ok).toBe(true);
+    // What they sign apart comes from the part that starts first.
+    const seventh = HEAD_BYTES + 7 * RECORD_BYTES;
+    expect(joined.value.subarray(0, seventh)).toEqual(a.subarray(0, seventh));
+    expect(joined.value.subarray(seventh)).toEqual(b.subarray(seventh));
   });
 
   it('that give one block two payloads are refused, with the block', () => {
@@ -160,6 +165,17 @@ describe('the edge of 750,000 octets', () => {
     part[6] = 2;
     recalculateCrc(part, 0, HEAD_BYTES - 4);
     expect(readContainer(part)).toMatchObject({ ok: false, fault: { code: 'badLength' } });
+  });
+
+  it.each([
+    ['no blocks', 16, 0],
+    ['more blocks than the image has', 16, 11],
+    ['blocks that begin too late', 12, 11],
+  ])('is not the only thing that a part must keep to: with %s it is refused', (_, at, value) => {
+    const part = inFour[0]!.slice();
+    part[at] = value;
+    recalculateCrc(part, 0, HEAD_BYTES - 4);
+    expect(readContainer(part)).toMatchObject({ ok: false, fault: { code: 'malformed' } });
   });
 
   it('makes two parts of an image of 789,972 octets, and of one of 971,304', () => {

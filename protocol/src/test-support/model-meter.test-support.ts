@@ -266,6 +266,7 @@ export class ModelMeter {
   }
 
   private work(): void {
+    this.signWaiting();
     if (this.working || !this.powered) return;
     const [effect] = this.queue;
     if (effect === undefined || effect.kind === 'send' || effect.kind === 'alert' || effect.kind === 'activate') return;
@@ -285,6 +286,14 @@ export class ModelMeter {
       this.working = false;
       this.perform(effect);
     });
+  }
+
+  /** The device key signs while flash is read or written. */
+  private signWaiting(): void {
+    for (const effect of this.queue) {
+      if (effect.kind === 'sign-outcome') this.later(WORK_MS[effect.kind], () => this.perform(effect));
+    }
+    this.queue = this.queue.filter(({ kind }) => kind !== 'sign-outcome');
   }
 
   private perform(effect: Exclude<ReceiverEffect, { kind: 'send' | 'alert' | 'activate' }>): void {
@@ -384,7 +393,6 @@ export class ModelMeter {
     if (!held!.sealed || !equalOctets(modelCrypto.sha256([this.flash.slot.subarray(0, manifest.imageBytes)]), authorised.imageHash)) {
       throw new Error('another image than the authorised one would be started');
     }
-    this.counts['activate'] = (this.counts['activate'] ?? 0) + 1;
     this.write('activate', () => {
       this.flash.activation = memoryOf(authorised, 'pending');
       this.flash.trial = { hash: manifest.imageHash, version: manifest.fileVersion, securityCounter: manifest.securityCounter, starts: 0 };

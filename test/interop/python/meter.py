@@ -18,6 +18,9 @@ RESTART_SECONDS = 0.05
 TRIAL_STARTS = 3
 SILENCE_SECONDS = 120
 BLOCK_COUNT_MAX = 65535
+SACK_FRAMES = 48
+ERASE_BUDGET, ERASE_SECONDS = 24, 24 * 3600
+LIMITED = ("noSession", "unknownMessage", "malformed", "unsupportedVersion")     # together, once in 100 ms
 
 
 # ---------------------------------------------------------------- durable state
@@ -114,7 +117,7 @@ class Profile:
         self.running_hash = bytes.fromhex(j["runningImageHash"])
         self.slot_bytes = int(j["slotBytes"])
         self.block_shift_max = int(j["blockShiftMax"])
-        self.window = int(j["windowBlocks"])
+        self.window = max(2, int(j["windowBlocks"]))
         trust = j["trust"]
         self.manufacturers = [PublicKey.load(at(p)) for p in trust["manufacturer"]]
         self.suppliers = [PublicKey.load(at(p)) for p in trust["supplier"]]
@@ -125,12 +128,16 @@ class Profile:
 
 
 class Assembly:
-    """One block whose octets come in any order."""
-    __slots__ = ("octets", "spans")
+    """One open block, whose octets come in any order. `payload`: all are there and the signature holds; it waits to be written."""
+    __slots__ = ("octets", "spans", "payload")
 
     def __init__(self, size):
         self.octets = bytearray(size)
+        self.forget()
+
+    def forget(self):
         self.spans = []         # sorted, disjoint, not adjacent: [start, end)
+        self.payload = None
 
     def add(self, offset, payload):
         end = offset + len(payload)
@@ -150,15 +157,16 @@ class Assembly:
 
 
 class Session:
-    def __init__(self, tag, nonce, accept):
-        self.tag, self.nonce, self.accept = tag, nonce, accept
+    def __init__(self, tag, nonce):
+        self.tag, self.nonce = tag, nonce
         self.highest = 0
         self.highest_at = 0.0
         self.seen = 0           # bit i: sequence highest - 1 - i
         self.made_durable = 0
-        self.since_sack = 0
-        self.assemblies = {}
-        self.pending = {}       # block -> payload: signature holds, not yet durable
+        self.blocks_since_sack = self.frames_since_sack = 0
+        self.whole = False      # the last missing block became durable, and no SACK said so yet
+        self.open = {}          # block -> Assembly, in the order of opening, until it is durable
+        self.pending = []       # those of them that wait to be written
 
 
 class Meter:
@@ -180,19 +188,19 @@ class Meter:
         if r is None:
             p = self.p
             r = {"bootEpoch": 0, "floor": p.floor, "runningHash": p.running_hash.hex(), "runningVersion": p.running_version,
-                 "runningGen": None, "nextGen": 1, "originatorCounter": 0, "authorisation": None, "held": None, "trial": None}
+                 "runningGen": None, "nextGen": 1, "originatorCounter": 0, "authorisation": None, "held": None, "trial": None,
+                 "prepared": []}
         r["bootEpoch"] += 1
         self.r = r
         self.session = None
         self.last_tag = 0
         self.activating_at = None
         self.trial_end = None
-        self.host_payload_max = o.PAYLOAD_MAX
         self.last_heard = self.clock()
         self.received_bytes = self.stored_bytes = 0
-        self.counted_digest = None
-        self.refused_at = {}
-        self.failed_seal = None
+        self.counted = None         # the image that these two count for: manifest digest and GBCS signature
+        self.refused_at = None
+        self.failed_seal = None     # digest, code, hash found
         self.finish_running_file()
         if r["trial"]:
             r["trial"]["starts"] += 1
@@ -241,11 +249,11 @@ class Meter:
         self.out(o.encode_frame(mtype, tag, seq, payload))
 
     def refuse(self, f, code, detail=0):
-        if code in ("noSession", "unknownMessage"):
+        if code in LIMITED:
             now = self.clock()
-            if now - self.refused_at.get(code, -1.0) < 0.1:
+            if self.refused_at is not None and now - self.refused_at < 0.1:
                 return
-            self.refused_at[code] = now
+            self.refused_at = now
         tag = f.tag if code == "noSession" else None
         self.log("refused %s: %s (detail %d)" % (o.TYPE_NAMES.get(f.type, hex(f.type)), code, detail))
         self.send(o.M_REFUSE, struct.pack("<HBBI", o.CODES[code], f.type, 0, detail & 0xFFFFFFFF), tag, f.seq)
@@ -260,6 +268,22 @@ class Meter:
 
     def alert(self, code, payload=b""):
         self.send(o.M_ALERT, struct.pack("<HHI", code, len(payload), int(self.wall()) & 0xFFFFFFFF) + payload)
+
+    def storage_failed(self, f, error):
+        """`f`: the request that needed the storage; None: nobody asked."""
+        self.log("storage: %s" % error)
+        if f is None or f.type in (o.DATA, o.PING):
+            self.session = None
+        if f is None:
+            self.send(o.M_REFUSE, struct.pack("<HBBI", o.CODES["storageFailed"], o.DATA, 0, 0))
+        else:
+            self.refuse(f, "storageFailed")
+
+    def commit(self, **changes):
+        """What changes counts only once it is on the medium."""
+        r = dict(self.r, **changes)
+        self.store.save_record(r)
+        self.r = r
 
     def nack(self, cause, block, offset, length, seq):
         self.send(o.M_NACK, struct.pack("<BBHII", cause, 0, block, offset, length), seq=seq)
@@ -332,17 +356,18 @@ class Meter:
     def idle(self):
         """Nothing waits on the line: a good moment to write."""
         if self.session and self.session.pending:
-            self.flush()
+            try:
+                self.flush()
+                self.sack_if_due()
+            except OSError as e:
+                self.storage_failed(None, e)
 
     def confirm(self):
         r, m = self.r, self.manifest
-        gen = r["held"]["gen"]
-        r["runningHash"], r["runningVersion"], r["runningGen"] = m.image_hash.hex(), m.file_version, gen
-        r["floor"] = max(r["floor"], m.security_counter)
-        r["authorisation"]["result"] = 0
-        r["held"] = r["trial"] = None
-        self.store.save_record(r)
+        self.commit(runningHash=m.image_hash.hex(), runningVersion=m.file_version, runningGen=r["held"]["gen"],
+                    floor=max(r["floor"], m.security_counter), authorisation=dict(r["authorisation"], result=0), held=None, trial=None)
         self.finish_running_file()
+        r = self.r
         self.store.save_record(r)
         self.load_held()
         self.store.tidy(None)
@@ -354,35 +379,31 @@ class Meter:
         f = o.decode_frame(octets)
         if f is None:
             return
-        self.last_heard = self.clock()
         if f.version >> 4 != 1:
-            if f.type == o.HELLO and not f.spoilt:
+            if f.type == o.HELLO:
                 self.refuse(f, "unsupportedVersion")
             return
+        if not f.spoilt:
+            self.last_heard = self.clock()
         if f.type == o.DATA:
-            try:
-                return self.on_data(f)
-            except OSError as e:
-                self.log("storage: %s" % e)
-                return self.refuse(f, "storageFailed")
-        self.log("<- %s seq=%d tag=%08x %d octets, %s" % (o.TYPE_NAMES.get(f.type, hex(f.type)), f.seq, f.tag, f.size, self.state()))
-        handler = self.HANDLERS.get(f.type)
-        if handler is None:
-            if f.type < 0x40:
-                self.refuse(f, "unknownMessage")
-            return
+            handler = Meter.on_data
+        else:
+            self.log("<- %s seq=%d tag=%08x %d octets, %s" % (o.TYPE_NAMES.get(f.type, hex(f.type)), f.seq, f.tag, f.size, self.state()))
+            if f.type >= 0x40:
+                return
+            handler = self.HANDLERS.get(f.type)
         try:
+            if handler is None:
+                raise Refusal("unknownMessage")
+            if f.size < self.LEAST[f.type] and not f.spoilt:
+                raise Refusal("authorisationMalformed" if f.type == o.ACTIVATE else "malformed")
             handler(self, f)
         except Refusal as r:
             self.refuse(f, r.code, r.detail)
         except OSError as e:
-            self.log("storage: %s" % e)
-            self.refuse(f, "storageFailed")
+            self.storage_failed(f, e)
 
     def on_hello(self, f):
-        if len(f.payload) < 18:
-            raise Refusal("malformed")
-        self.host_payload_max = struct.unpack_from("<H", f.payload, 2)[0] or o.PAYLOAD_MAX
         p, r = self.p, self.r
         _, running_version = self.running()
         self.send(o.M_HELLO, struct.pack("<BBH8sI8sIHHHHIIBBIIHQH", 1, 0, o.PAYLOAD_MAX, f.payload[4:12], 0, p.device_id,
@@ -404,7 +425,7 @@ class Meter:
 
     def on_ping(self, f):
         if self.session and f.tag == self.session.tag:
-            self.flush(quiet=True)
+            self.flush()
             self.sack(f.seq)
         elif self.state() == "activating":
             self.busy(f, 3)
@@ -412,8 +433,6 @@ class Meter:
             self.on_state(f)
 
     def on_read_version(self, f):
-        if len(f.payload) < 8:
-            raise Refusal("malformed")
         self.send(o.M_OUTCOME, self.outcome(3, 0, self.running()[0], bytes(32), 0, f.payload[:8]), seq=f.seq)
 
     # -- OFFER (§10.6)
@@ -422,17 +441,13 @@ class Meter:
         if self.state() in ("activating", "trial"):
             raise Refusal("trialRunning")
         b = f.payload
-        if len(b) < 8:
-            raise Refusal("malformed")
         flags, _, msize, nonce = struct.unpack_from("<BBHI", b)
         if not 188 <= msize <= 1024 or len(b) < 8 + msize + 124:
             raise Refusal("malformed")
-        m = Manifest(b[8:8 + msize])
-        header = b[8 + msize:68 + msize]
-        gbcs = b[68 + msize:132 + msize]
-        s = self.session
-        if s and self.manifest.digest == m.digest and s.nonce == nonce:
-            return self.send(o.M_ACCEPT, s.accept, seq=f.seq)
+        octets, header, gbcs = b[8:8 + msize], b[8 + msize:68 + msize], b[68 + msize:132 + msize]
+        if self.session and self.manifest.octets == octets and self.session.nonce == nonce:
+            return self.accept(f)
+        m = Manifest(octets)
         p, r = self.p, self.r
         m.check_signature(p.manufacturers)
         o.check_ota_header(header, m)
@@ -452,33 +467,31 @@ class Meter:
         need(m.image_bytes <= p.slot_bytes, "imageTooLarge", p.slot_bytes)
         need(m.block_shift <= p.block_shift_max and m.block_count <= BLOCK_COUNT_MAX, "geometryUnsupported")
         held = r["held"]
-        same = held is not None and self.manifest.digest == m.digest
+        same = held is not None and self.manifest.digest == m.digest and held["gbcs"] == gbcs.hex()
         need(held is None or same or flags & 1, "otherImageHeld")
         if same and held["sealed"]:
             return self.accept_nothing(f, m, nonce, 2)
-        self.end_session()
         if same:
-            if held["gbcs"] != gbcs.hex():      # the digest does not cover it; the latest offer counts
-                held["gbcs"] = gbcs.hex()
-                self.store.save_record(r)
+            self.end_session()
         else:
+            now = int(self.wall())
+            prepared = [t for t in r.get("prepared", []) if t > now - ERASE_SECONDS]
+            need(len(prepared) < ERASE_BUDGET, "eraseBudgetSpent")
             cancelled = self.manifest.image_hash if held and held["sealed"] else None
             gen = r["nextGen"]
             self.store.create_slot(gen, m.image_bytes, m.block_count)
-            r["nextGen"] = gen + 1
-            r["held"] = {"gen": gen, "manifest": m.octets.hex(), "header": header.hex(), "gbcs": gbcs.hex(), "sealed": False}
-            self.store.save_record(r)
+            self.session = None
+            self.commit(nextGen=gen + 1, prepared=prepared + [now],
+                        held={"gen": gen, "manifest": m.octets.hex(), "header": header.hex(), "gbcs": gbcs.hex(), "sealed": False})
             self.load_held()
             self.store.tidy(gen)
             self.failed_seal = None
             if cancelled:
                 self.alert(0x8F67, cancelled)
-        if self.counted_digest != m.digest:
-            self.counted_digest, self.received_bytes, self.stored_bytes = m.digest, 0, 0
-        tag = self.new_tag(m, nonce)
-        accept = self.accept_payload(0, m, self.durable_count, nonce, p.window)
-        self.session = Session(tag, nonce, accept)
-        self.send(o.M_ACCEPT, accept, seq=f.seq)
+        if self.counted != (m.digest, gbcs):
+            self.counted, self.received_bytes, self.stored_bytes = (m.digest, gbcs), 0, 0
+        self.session = Session(self.new_tag(m, nonce), nonce)
+        self.accept(f)
 
     def new_tag(self, m, nonce):
         digest = o.sha256(o.CTX_SESSION, struct.pack("<I", self.r["bootEpoch"]), m.digest, struct.pack("<I", nonce))
@@ -491,72 +504,87 @@ class Meter:
     def accept_payload(self, status, m, durable, nonce, credit):
         return struct.pack("<BBHIIHH32s", status, m.block_shift, durable, nonce, credit, o.PAYLOAD_MAX, 0, m.digest)
 
+    def accept(self, f):
+        s = self.session
+        self.send(o.M_ACCEPT, self.accept_payload(0, self.manifest, self.durable_count, s.nonce, self.credit()), seq=f.seq)
+
     def accept_nothing(self, f, m, nonce, status):
-        durable = m.block_count if status == 2 else 0
+        """No session begins; one that runs goes on. The tag means nothing, but is never 0."""
         digest = o.sha256(o.CTX_SESSION, struct.pack("<I", self.r["bootEpoch"]), m.digest, struct.pack("<I", nonce))
-        tag = int.from_bytes(digest[:4], "little") or 1
-        self.send(o.M_ACCEPT, self.accept_payload(status, m, durable, nonce, 0), tag, f.seq)
+        tag = self.session.tag if self.session else int.from_bytes(digest[:4], "little") or 1
+        self.send(o.M_ACCEPT, self.accept_payload(status, m, m.block_count, nonce, 0), tag, f.seq)
 
     def end_session(self):
-        if self.session:
-            if self.session.pending:
-                self.flush(quiet=True)
+        try:
+            if self.session:
+                self.flush()
+        finally:
             self.session = None
 
     # -- DATA (§10.4)
 
+    def credit(self):
+        return self.p.window + self.session.made_durable & 0xFFFFFFFF
+
+    def is_durable(self, block):
+        return self.map[block >> 3] >> (block & 7) & 1
+
     def on_data(self, f):
         s = self.session
+        if self.activating_at is not None:
+            return
         if s is None or f.tag != s.tag:
-            if self.activating_at is None and not f.spoilt:
-                self.refuse(f, "noSession")
+            if not f.spoilt:
+                raise Refusal("noSession")
+            return
+        if f.seq == 0:
             return
         if f.spoilt:
-            self.nack(1, f.block, f.offset, f.size, f.seq)
-            return
-        if f.seq == 0 or not f.payload:
+            if f.size:
+                self.nack(1, f.block, f.offset, f.size, f.seq)
             return
         m = self.manifest
         block, payload = f.block, f.payload
-        if block >= m.block_count or f.offset + len(payload) > m.block_bytes(block):
+        if block >= m.block_count or f.offset + f.size > m.block_bytes(block):
             gap = self.register(f)
-            self.nack(3, block, f.offset, len(payload), f.seq)
-            if gap:
-                self.sack()
-            return
-        fresh = None
-        if not (self.map[block >> 3] >> (block & 7) & 1 or block in s.pending):
-            fresh = s.assemblies.get(block)
-            if fresh is None:
-                if len(s.assemblies) + len(s.pending) >= self.p.window and s.pending:
-                    self.flush()
-                if len(s.assemblies) + len(s.pending) >= self.p.window:
-                    return                  # no room: as if lost
-                fresh = Assembly(m.block_bytes(block))
-                s.assemblies[block] = fresh
+            self.nack(3, block, f.offset, f.size, f.seq)
+            return self.sack_if_due(gap)
+        if self.is_durable(block):
+            return self.sack_if_due(self.register(f))
+        part = s.open.get(block)
+        if part is None:
+            if len(s.open) >= self.p.window:
+                self.flush()
+                if len(s.open) >= self.p.window:
+                    return self.sack_if_due()       # no room: as if lost
+            part = s.open[block] = Assembly(m.block_bytes(block))
         gap = self.register(f)
-        if fresh is not None:
-            fresh.add(f.offset, payload)
-            if fresh.whole():
-                octets = bytes(fresh.octets)
-                del s.assemblies[block]
-                body = octets[:-64]
-                keys = [k for k in self.p.manufacturers if k.key_id == m.key_id]
-                if o.verify_any(keys, octets[-64:], m.block_message(block, body)):
-                    s.pending[block] = body
-                    if len(s.pending) >= self.sack_after() or self.durable_count + len(s.pending) == m.block_count:
-                        if self.flush():
-                            gap = False
-                else:
-                    self.log("block %d: signature does not hold" % block)
-                    self.nack(2, block, 0, len(octets), 0)
-        if gap:
-            self.sack()
+        if part.payload is None:
+            part.add(f.offset, payload)
+            if part.whole():
+                self.check_block(block, part)
+        if s.pending and (len(s.pending) + s.blocks_since_sack >= self.sack_blocks()
+                          or self.durable_count + len(s.pending) == m.block_count):
+            self.flush()
+        self.sack_if_due(gap)
+
+    def check_block(self, block, part):
+        m = self.manifest
+        octets = bytes(part.octets)
+        keys = [k for k in self.p.manufacturers if k.key_id == m.key_id]
+        if o.verify_any(keys, octets[-64:], m.block_message(block, octets[:-64])):
+            part.payload = octets[:-64]
+            self.session.pending.append(block)
+        else:
+            self.log("block %d: signature does not hold" % block)
+            part.forget()                           # it stays open
+            self.nack(2, block, 0, len(octets), 0)
 
     def register(self, f):
         """Counts a DATA frame as received; True when numbers below it are newly missing."""
         s = self.session
-        self.received_bytes = self.received_bytes + len(f.payload) & 0xFFFFFFFF
+        self.received_bytes = self.received_bytes + f.size & 0xFFFFFFFF
+        s.frames_since_sack += 1
         step = f.seq - s.highest
         if step > 0:
             if step > 64:
@@ -569,38 +597,44 @@ class Meter:
             s.seen |= 1 << (-step - 1)
         return False
 
-    def sack_after(self):
-        return max(2, self.p.window // 4)
+    def sack_blocks(self):
+        return 1 if self.p.window < 4 else max(2, self.p.window // 4)
 
-    def flush(self, quiet=False):
-        """Writes what waits; True when it sent a SACK."""
+    def sack_if_due(self, gap=False):
+        s = self.session
+        if gap or s.whole or s.blocks_since_sack >= self.sack_blocks() or s.frames_since_sack >= SACK_FRAMES:
+            self.sack()
+
+    def flush(self):
+        """Makes durable what waits: the octets of the blocks, then the map that says so; only then it counts."""
         s = self.session
         if not s.pending:
-            return False
+            return
         blocks = sorted(s.pending)
         if self.die_after is not None:
             blocks = blocks[:max(0, self.die_after - self.durable_total)]
         m, fd = self.manifest, self.store.slot_fd
         for i in blocks:
-            os.pwrite(fd, s.pending[i], i << m.block_shift)
+            os.pwrite(fd, s.open[i].payload, i << m.block_shift)
         os.fsync(fd)
+        new = {}
         for i in blocks:
-            self.map[i >> 3] |= 1 << (i & 7)
-        for at in sorted({i >> 3 for i in blocks}):
-            os.pwrite(self.store.map_fd, self.map[at:at + 1], at)
+            new[i >> 3] = new.get(i >> 3, self.map[i >> 3]) | 1 << (i & 7)
+        for at, octet in new.items():
+            os.pwrite(self.store.map_fd, bytes((octet,)), at)
         os.fsync(self.store.map_fd)
         self.durable_total += len(blocks)
         if self.die_after is not None and self.durable_total >= self.die_after:
             os._exit(9)
+        for at, octet in new.items():
+            self.map[at] = octet
         for i in blocks:
-            self.stored_bytes = self.stored_bytes + len(s.pending.pop(i)) + 64 & 0xFFFFFFFF
+            self.stored_bytes = self.stored_bytes + len(s.open.pop(i).payload) + 64 & 0xFFFFFFFF
+        s.pending = []
         self.durable_count += len(blocks)
         s.made_durable += len(blocks)
-        s.since_sack += len(blocks)
-        if not quiet and (s.since_sack >= self.sack_after() or self.durable_count == m.block_count):
-            self.sack()
-            return True
-        return False
+        s.blocks_since_sack += len(blocks)
+        s.whole = self.durable_count == m.block_count
 
     def sack(self, seq=0):
         s, m = self.session, self.manifest
@@ -609,37 +643,31 @@ class Meter:
             first += 1
         bits = bytes(self.map[first:first + 32]).rstrip(b"\0")
         ranges = []
-        for i in sorted(set(s.assemblies) | set(s.pending)):
-            if i in s.pending:
-                ranges.append(struct.pack("<HII", i, 0, m.block_bytes(i)))
-            else:
-                ranges += [struct.pack("<HII", i, a, b - a) for a, b in s.assemblies[i].spans]
-        room = (self.host_payload_max - 32 - len(bits)) // 10
-        ranges = ranges[:max(0, min(32, room))]
+        for i, part in s.open.items():
+            ranges += [struct.pack("<HII", i, a, b - a) for a, b in part.spans]
+            if len(ranges) >= 32:
+                break
+        ranges = ranges[:32]
         held = min(65535, int((self.clock() - s.highest_at) * 1000)) if s.highest else 65535
-        s.since_sack = 0
-        self.send(o.M_SACK, struct.pack("<IQIHHHBB", s.highest, s.seen, (self.p.window + s.made_durable) & 0xFFFFFFFF, held,
-                                        self.durable_count, first * 8, len(bits), len(ranges)) + bits + b"".join(ranges)
-                  + struct.pack("<II", self.received_bytes, self.stored_bytes), seq=seq)
+        s.blocks_since_sack = s.frames_since_sack = 0
+        s.whole = False
+        self.send(o.M_SACK, struct.pack("<IQIHHHBB", s.highest, s.seen, self.credit(), held, self.durable_count, first * 8, len(bits),
+                                        len(ranges)) + bits + b"".join(ranges) + struct.pack("<II", self.received_bytes,
+                                                                                             self.stored_bytes), seq=seq)
 
     def on_map(self, f):
         s = self.session
         if s is None or f.tag != s.tag:
             raise Refusal("noSession")
-        if len(f.payload) < 2:
-            raise Refusal("malformed")
         first, = struct.unpack_from("<H", f.payload)
         if first % 8:
             raise Refusal("malformed")
-        most = max(8, min(4096, (self.host_payload_max - 4) * 8))
-        count = max(0, min(most, self.manifest.block_count - first))
+        count = max(0, min(4096, self.manifest.block_count - first))
         self.send(o.M_MAP, struct.pack("<HH", first, count) + bytes(self.map[first // 8:first // 8 + (count + 7) // 8]), seq=f.seq)
 
     # -- SEAL (§10.7)
 
     def on_seal(self, f):
-        if len(f.payload) < 40:
-            raise Refusal("malformed")
         state = self.state()
         if state == "activating":
             return self.busy(f, 3)
@@ -647,18 +675,18 @@ class Meter:
             return self.busy(f, 4)
         digest, nonce = f.payload[:32], f.payload[32:40]
         m, held = self.manifest, self.r["held"]
+        tag = self.session.tag if self.session else f.tag
 
         def sealed(code, image_hash):
-            tag = f.tag if self.session is None else None
             self.send(o.M_SEALED, self.outcome(1, code, image_hash, digest, 0, nonce), tag, f.seq)
         if m is None or m.digest != digest:
-            if self.failed_seal and self.failed_seal[:2] == (digest, nonce):
-                return sealed(*self.failed_seal[2:])     # a repeat earns the same answer
+            if self.failed_seal and self.failed_seal[0] == digest:
+                return sealed(*self.failed_seal[1:])     # the same code until the next image begins
             return sealed(1, bytes(32))
         if held["sealed"]:
             return sealed(0, m.image_hash)
         if self.session:
-            self.flush(quiet=True)
+            self.flush()
         if self.durable_count < m.block_count:
             raise Refusal("incomplete", m.block_count - self.durable_count)
         image = self.store.read_slot(held["gen"])
@@ -669,14 +697,10 @@ class Meter:
             code = 4
         else:
             code = 0
-        if code == 0:
-            held["sealed"] = True
-        else:
-            self.failed_seal = (digest, nonce, code, found)
-            self.r["held"] = None
-        self.store.save_record(self.r)
+        self.commit(held=None if code else dict(held, sealed=True))
         self.session = None
         if code:
+            self.failed_seal = (digest, code, found)
             self.load_held()
             self.store.tidy(None)
         self.log("seal: code %d" % code)
@@ -687,8 +711,6 @@ class Meter:
 
     def on_activate(self, f):
         r, p = self.r, self.p
-        if len(f.payload) < 240:
-            raise Refusal("authorisationMalformed")
         a = Authorisation(f.payload[:232])
         nonce = f.payload[232:240]
         if a.device_id != p.device_id:
@@ -703,7 +725,7 @@ class Meter:
         if a.counter <= r["originatorCounter"]:
             raise Refusal("originatorCounterUsed", r["originatorCounter"] & 0xFFFFFFFF)
         now = self.wall()
-        if now < a.not_before:
+        if a.not_before and now < a.not_before:
             raise Refusal("authorisationNotYetValid")
         if a.not_after != 0xFFFFFFFF and now > a.not_after:
             raise Refusal("authorisationExpired")
@@ -715,16 +737,13 @@ class Meter:
             return self.answer(f, a, self.keep(a, 1), nonce)
         if a.image_hash != self.manifest.image_hash or a.manifest_digest != self.manifest.digest:
             return self.answer(f, a, self.keep(a, 2), nonce)
-        self.end_session()
-        r["trial"] = {"starts": 0}      # in the same record as the counter and the authorisation
+        self.keep(a, None, trial={"starts": 0})
         self.activating_at = self.clock() + RESTART_SECONDS
-        self.keep(a, None)
         self.busy(f, 3)
 
-    def keep(self, a, result):
-        self.r["originatorCounter"] = a.counter
-        self.r["authorisation"] = {"octets": a.octets.hex(), "result": result}
-        self.store.save_record(self.r)
+    def keep(self, a, result, **more):
+        """One record takes the counter, the authorisation, its result and the trial together, before any effect."""
+        self.commit(originatorCounter=a.counter, authorisation={"octets": a.octets.hex(), "result": result}, **more)
         return result
 
     def answer(self, f, a, code, nonce):
@@ -732,6 +751,8 @@ class Meter:
 
     HANDLERS = {o.HELLO: on_hello, o.OFFER: on_offer, o.MAP: on_map, o.SEAL: on_seal, o.ACTIVATE: on_activate,
                 o.READ_VERSION: on_read_version, o.STATE: on_state, o.ABORT: on_abort, o.PING: on_ping}
+    LEAST = {o.HELLO: 18, o.OFFER: 8, o.DATA: 1, o.MAP: 2, o.SEAL: 40, o.ACTIVATE: 240, o.READ_VERSION: 8, o.STATE: 0, o.ABORT: 1,
+             o.PING: 0}
 
 
 # ---------------------------------------------------------------- the line

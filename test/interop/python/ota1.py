@@ -117,6 +117,8 @@ def check_ota_header(header, m):
     (ident, hver, hlen, control, man, itype, fver, stack, _text, total, hwmin, hwmax) = OTA_HEADER.unpack(header)
     if (ident, hver, hlen, control, stack) != (0x0BEEF11E, 0x0100, 60, 4, 2):
         raise Refusal("otaHeaderMismatch", why="fixed fields")
+    if hwmax < hwmin:
+        raise Refusal("otaHeaderMismatch", why="hardware range")
     if (man, itype, fver, hwmin, hwmax) != (m.manufacturer_code, m.image_type, m.file_version, m.hw_min, m.hw_max):
         raise Refusal("otaHeaderMismatch", why="fields")
     if total != 60 + m.image_bytes + 2 + 64:
@@ -134,12 +136,14 @@ class Manifest:
 
     def __init__(self, octets):
         octets = bytes(octets)
-        if len(octets) < 6 or octets[:4] != b"S1MF":
-            raise Refusal("malformed", why="manifest magic")
-        if octets[4] != 1:
-            raise Refusal("unsupportedVersion", why="manifest major")
         if not 188 <= len(octets) <= 1024:
             raise Refusal("malformed", why="manifest size")
+        if octets[:4] != b"S1MF":
+            raise Refusal("malformed", why="manifest magic")
+        if int.from_bytes(octets[6:8], "little") != len(octets):
+            raise Refusal("malformed", why="manifestBytes")
+        if octets[4] != 1:
+            raise Refusal("unsupportedVersion", why="manifest major")
         (_, _, self.minor, size, self.profile, self.encoding, self.block_shift, res1, self.block_count, self.image_bytes,
          self.decoded_bytes, self.manufacturer_code, self.image_type, self.file_version, self.hw_min, self.hw_max,
          self.device_class, res2, self.security_counter, self.applicable_min, self.applicable_max, self.image_hash,
@@ -148,7 +152,6 @@ class Manifest:
         def need(ok, why):
             if not ok:
                 raise Refusal("malformed", why=why)
-        need(size == len(octets), "manifestBytes")
         need(res1 == 0 and res2 == 0, "manifest reserved")
         need(8 <= self.block_shift <= 16, "blockShift")
         need(1 <= self.image_bytes <= 10_240_000, "imageBytes")
@@ -233,13 +236,13 @@ class Package:
             raise Refusal("malformed", why="container magic")
         if len(data) < HEAD.size:
             raise Refusal("truncated")
-        _, major, _minor, self.kind, res1, total, self.first, self.run, msize, res2 = HEAD.unpack_from(data)
+        _, major, minor, self.kind, res1, total, self.first, self.run, msize, res2 = HEAD.unpack_from(data)
         if major != 1:
             raise Refusal("unsupportedVersion", why="container major")
+        if minor or res1 or res2:
+            raise Refusal("malformed", why="container minor or reserved")
         if self.kind not in (1, 2):
             raise Refusal("unknownKind")
-        if res1 or res2:
-            raise Refusal("malformed", why="container reserved")
         if len(data) < total:
             raise Refusal("truncated")
         if len(data) > total:
@@ -314,11 +317,11 @@ class Authorisation:
     def __init__(self, octets):
         if len(octets) != 232 or octets[:4] != b"S1AU":
             raise Refusal("authorisationMalformed")
-        (_, major, _minor, reserved, self.device_id, self.image_hash, self.manifest_digest, self.originator, self.counter,
+        (_, major, minor, reserved, self.device_id, self.image_hash, self.manifest_digest, self.originator, self.counter,
          self.not_before, self.not_after) = AUTH.unpack_from(octets)
         if major != 1:
             raise Refusal("unsupportedVersion")
-        if reserved or not 1 <= self.counter < 1 << 63 or self.not_after < self.not_before:
+        if minor or reserved or not 1 <= self.counter < 1 << 63 or self.not_after < self.not_before:
             raise Refusal("authorisationMalformed")
         self.octets = octets
 
@@ -362,6 +365,7 @@ class Outcome:
 
 VERSION = 0x10
 PAYLOAD_MAX = 8192
+HOST_PAYLOAD_MAX = 1024     # no frame of a meter has more
 COBS_MAX = 8250
 
 

@@ -1,5 +1,5 @@
 /** Reads the values of options. What is thrown here becomes a usage error that names the option. */
-import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX } from '../limits.js';
+import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX, PORT_MAX } from '../limits.js';
 
 export interface Range {
   readonly min: number;
@@ -101,4 +101,11 @@ const TRUST_ROLES = ['manufacturer', 'supplier', 'dco'] as const;
 export function text(value: string): string {
   if (value === '') throw new TypeError('it is empty');
   return value;
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, or a port alone on loopback; port 0 lets the system choose. */
+export function listenAddress(value: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, host, port] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]+)):)?([0-9]{1,5})$/.exec(value) ?? [];
+  if (port === undefined || Number(port) > PORT_MAX) throw new TypeError('HOST:PORT is wanted, as in 127.0.0.1:8080');
+  return { host: bracketed ?? host ?? '127.0.0.1', port: Number(port) };
 }

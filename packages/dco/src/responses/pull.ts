@@ -4,7 +4,7 @@ import type { Answer } from '../error.js';
 import { RESPONSES_PER_PULL_MAX } from '../limits.js';
 import type { EntryRecord } from '../store/records.js';
 import type { StoreState } from '../store/state.js';
-import type { Store } from '../store/store.js';
+import type { Decision, Store } from '../store/store.js';
 
 export interface Pulled {
   readonly responses: readonly EntryRecord[];
@@ -29,12 +29,13 @@ export function pull(state: StoreState, after: number, limit: number = RESPONSES
 
 /** Acknowledges everything up to and with a number; again, or a lower one, changes nothing. Rejects as `transact` does. */
 export function acknowledge(store: Store, upTo: number): Promise<Answer<{ readonly acknowledgedUpTo: number }>> {
-  return store.transact((state) => {
+  return store.transact((state): Decision<Answer<{ readonly acknowledgedUpTo: number }>> => {
     if (upTo >= state.nextEntry) {
       const message = `the last response has number ${state.nextEntry - 1}; what was not given cannot be acknowledged`;
       return { changes: [], value: refuse('bad-request', message) };
     }
-    if (upTo <= state.acknowledgedUpTo) return { changes: [], value: accept({ acknowledgedUpTo: state.acknowledgedUpTo }) };
+    if (upTo <= state.acknowledgedUpTo)
+      return { changes: [], value: accept({ acknowledgedUpTo: state.acknowledgedUpTo }) };
     return { changes: [{ kind: 'acknowledged', value: { upTo } }], value: accept({ acknowledgedUpTo: upTo }) };
   });
 }

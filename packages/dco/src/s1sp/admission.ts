@@ -61,7 +61,9 @@ export function admitRead(door: Door, requestId: string, deviceId: string): Prom
     if (!door.inventory.devices.has(deviceId)) return no(unknown(deviceId));
     const full = fullUp(door, state);
     if (full !== undefined) return no(full);
-    const changes: Change[] = [{ kind: 'request', value: { srv: '11.2', requestId, digest, atMs: door.nowMs(), deviceId } }];
+    const changes: Change[] = [
+      { kind: 'request', value: { srv: '11.2', requestId, digest, atMs: door.nowMs(), deviceId } },
+    ];
     return { changes, value: accept({ requestId, repeated: false }) };
   });
 }
@@ -112,7 +114,11 @@ export async function admitActivation(door: Door, asked: Activation): Promise<An
       { kind: 'request', value: request },
       {
         kind: 'counter',
-        value: { deviceId, originatorCounter: String(authorisation.originatorCounter), body: bodyOf(door, authorisation) },
+        value: {
+          deviceId,
+          originatorCounter: String(authorisation.originatorCounter),
+          body: bodyOf(door, authorisation),
+        },
       },
       ...(image === undefined ? [] : [{ kind: 'image', value: { ...image.record, usedAtMs: nowMs } } as const]),
     ];
@@ -128,18 +134,27 @@ function mismatchOf(asked: Activation, authorisation: Authorisation): string | u
     return 'the authorisation names another firmware hash than the request; sign one for this image';
   }
   const originator = parseRequestId(asked.requestId)?.originator;
-  if (originator === undefined || !equalOctets(authorisation.originator, parseDeviceId(originator) ?? new Uint8Array(0))) {
+  if (
+    originator === undefined ||
+    !equalOctets(authorisation.originator, parseDeviceId(originator) ?? new Uint8Array(0))
+  ) {
     return 'the authorisation is of another originator than the request';
   }
   return undefined;
 }
 
-function objectionTo(door: Door, state: StoreState, asked: Activation, authorisation: Authorisation): Answer<never> | undefined {
+function objectionTo(
+  door: Door,
+  state: StoreState,
+  asked: Activation,
+  authorisation: Authorisation,
+): Answer<never> | undefined {
   const { deviceId, executionAtMs } = asked;
   if (!door.inventory.devices.has(deviceId)) return unknown(deviceId);
   const imageId = toHex(authorisation.manifestDigest);
   const image = state.images.get(imageId);
-  if (image === undefined) return refuse('image-not-held', `no image with manifest digest ${imageId} is held; send it with 11.1 first`);
+  if (image === undefined)
+    return refuse('image-not-held', `no image with manifest digest ${imageId} is held; send it with 11.1 first`);
   if (image.record.status !== 'held') {
     const missing = image.manifest.blockCount - image.held.durableCount;
     return refuse('image-incomplete', `${missing} blocks of the image are missing; wait for the 11.1 responses`);
@@ -152,16 +167,30 @@ function objectionTo(door: Door, state: StoreState, asked: Activation, authorisa
   }
   const pending = state.pendingOf.get(deviceId);
   if (pending !== undefined) {
-    return refuse('release-pending', `request ${pending} for device ${deviceId} is not done; wait for its response or call it off`);
+    return refuse(
+      'release-pending',
+      `request ${pending} for device ${deviceId} is not done; wait for its response or call it off`,
+    );
   }
   const known = state.counters.get(deviceId);
-  if (known !== undefined && authorisation.originatorCounter <= BigInt(known.originatorCounter) && known.body !== bodyOf(door, authorisation)) {
-    return refuse('originator-counter-used', `the originator counter must be above ${known.originatorCounter} for device ${deviceId}`);
+  if (
+    known !== undefined &&
+    authorisation.originatorCounter <= BigInt(known.originatorCounter) &&
+    known.body !== bodyOf(door, authorisation)
+  ) {
+    return refuse(
+      'originator-counter-used',
+      `the originator counter must be above ${known.originatorCounter} for device ${deviceId}`,
+    );
   }
   return windowRefusal(door, authorisation, executionAtMs) ?? fullUp(door, state);
 }
 
-function windowRefusal(door: Door, authorisation: Authorisation, executionAtMs: number | undefined): Answer<never> | undefined {
+function windowRefusal(
+  door: Door,
+  authorisation: Authorisation,
+  executionAtMs: number | undefined,
+): Answer<never> | undefined {
   const nowMs = door.nowMs();
   if (executionAtMs !== undefined && executionAtMs < nowMs) {
     return refuse('execution-in-past', 'the execution date has passed; leave it out to activate at once');
@@ -171,7 +200,10 @@ function windowRefusal(door: Door, authorisation: Authorisation, executionAtMs: 
   }
   const actS = (executionAtMs ?? nowMs) / 1000;
   if (actS < authorisation.notBeforeS || actS > authorisation.notAfterS) {
-    return refuse('authorisation-window', 'the authorisation does not hold at the time of activation; sign one that does');
+    return refuse(
+      'authorisation-window',
+      'the authorisation does not hold at the time of activation; sign one that does',
+    );
   }
   return undefined;
 }
@@ -190,8 +222,10 @@ function cancel(
     other?.executionAtMs !== undefined &&
     other.firmwareHash === toHex(asked.firmwareHash) &&
     equalOctets(fromHex(other.imageId) ?? new Uint8Array(0), authorisation.manifestDigest);
-  if (!isIt) return no(refuse('nothing-to-cancel', `no future-dated activation of this image waits for device ${deviceId}`));
-  if (other.stage === 'activating') return no(refuse('too-late-to-cancel', `the activation of device ${deviceId} has begun`));
+  if (!isIt)
+    return no(refuse('nothing-to-cancel', `no future-dated activation of this image waits for device ${deviceId}`));
+  if (other.stage === 'activating')
+    return no(refuse('too-late-to-cancel', `the activation of device ${deviceId} has begun`));
   const atMs = door.nowMs();
   const entry = (i: number, value: Pick<EntryRecord, 'kind' | 'requestId' | 'code' | 'message'>): Change => ({
     kind: 'entry',
@@ -219,15 +253,21 @@ function repeated(state: StoreState, requestId: string, digest: string): Answer<
 function fullUp(door: Door, state: StoreState): Answer<never> | undefined {
   const { requestsMax, releasesPendingMax } = door.settings;
   if (state.requests.size >= requestsMax) {
-    return refuse('quota-exceeded', `${requestsMax} requests are remembered; acknowledge responses, or wait until old ones expire`);
+    return refuse(
+      'quota-exceeded',
+      `${requestsMax} requests are remembered; acknowledge responses, or wait until old ones expire`,
+    );
   }
-  if (state.pending.size >= releasesPendingMax) return refuse('too-many-releases', `${releasesPendingMax} releases wait; send fewer at a time`);
+  if (state.pending.size >= releasesPendingMax)
+    return refuse('too-many-releases', `${releasesPendingMax} releases wait; send fewer at a time`);
   return undefined;
 }
 
 /** What the Supplier signed: two authorisations with the same are the same, however often signed. */
 function bodyOf(door: Door, authorisation: Authorisation): string {
-  return toHex(door.crypto.sha256([authorisation.octets.subarray(0, AUTHORISATION_UNCOUNTERSIGNED_BYTES - SIGNATURE_BYTES)]));
+  return toHex(
+    door.crypto.sha256([authorisation.octets.subarray(0, AUTHORISATION_UNCOUNTERSIGNED_BYTES - SIGNATURE_BYTES)]),
+  );
 }
 
 function unknown(deviceId: string): Answer<never> {

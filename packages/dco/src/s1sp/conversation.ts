@@ -2,7 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { runSender } from '@smets1/host';
 import { equalOctets, formatDeviceId, parseDeviceId, refusalOf, toHex } from '@smets1/protocol';
-import type { CryptoPort, MeterHello, Outcome, Refusal, SendableImage, SenderPlan, SenderResult } from '@smets1/protocol';
+import type {
+  CryptoPort,
+  MeterHello,
+  Outcome,
+  Refusal,
+  SendableImage,
+  SenderPlan,
+  SenderResult,
+} from '@smets1/protocol';
 import type { StageEvent } from '../events.js';
 import { PROGRESS_EVERY_MS, RECONNECT_MS } from '../limits.js';
 import type { InventoryDevice } from '../inventory.js';
@@ -23,10 +31,21 @@ export interface Conversation {
 }
 
 export type Spoken =
-  | { readonly kind: 'done'; readonly what: 'sealed' | 'activated' | 'already-running' | 'version-read'; readonly device: DeviceResult; readonly meter: MeterRecord }
+  | {
+      readonly kind: 'done';
+      readonly what: 'sealed' | 'activated' | 'already-running' | 'version-read';
+      readonly device: DeviceResult;
+      readonly meter: MeterRecord;
+    }
   /** Another try may do better. */
   | { readonly kind: 'again'; readonly code: EntryCode; readonly message: string; readonly device: DeviceResult }
-  | { readonly kind: 'failed'; readonly code: EntryCode; readonly message: string; readonly device: DeviceResult; readonly meter: MeterRecord | undefined };
+  | {
+      readonly kind: 'failed';
+      readonly code: EntryCode;
+      readonly message: string;
+      readonly device: DeviceResult;
+      readonly meter: MeterRecord | undefined;
+    };
 
 /** Refusals that say "not now". */
 const NOT_NOW: ReadonlySet<Refusal> = new Set([
@@ -64,7 +83,12 @@ export async function speak(conversation: Conversation): Promise<Spoken> {
     return spokenOf(conversation, result, meter);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { kind: 'again', code: 'no-answer', message: `no link to the meter: ${why}`, device: { deviceId: device.deviceId } };
+    return {
+      kind: 'again',
+      code: 'no-answer',
+      message: `no link to the meter: ${why}`,
+      device: { deviceId: device.deviceId },
+    };
   }
 }
 
@@ -77,9 +101,18 @@ function spokenOf(conversation: Conversation, result: SenderResult, meter: Meter
   if (result.kind === 'done') {
     if (heard === undefined || outcome === undefined) throw new TypeError('a run that is done has an outcome');
     // A plan without image leaves the sender nothing to compare the running image with.
-    const expected = conversation.image === undefined && conversation.authorisation !== undefined ? conversation.authorisation.subarray(16, 48) : undefined;
+    const expected =
+      conversation.image === undefined && conversation.authorisation !== undefined
+        ? conversation.authorisation.subarray(16, 48)
+        : undefined;
     if (expected !== undefined && !equalOctets(outcome.runningHash, expected)) {
-      return { kind: 'failed', code: 'activation-failed', message: 'the meter runs another image than was authorised', device, meter: heard };
+      return {
+        kind: 'failed',
+        code: 'activation-failed',
+        message: 'the meter runs another image than was authorised',
+        device,
+        meter: heard,
+      };
     }
     return { kind: 'done', what: result.what, device, meter: heard };
   }
@@ -121,7 +154,12 @@ function versionOf(outcome: Outcome): string {
   return outcome.runningVersion.toString(16).toUpperCase().padStart(8, '0');
 }
 
-function meterRecord(conversation: Conversation, outcome: Outcome, meter: MeterHello | undefined, attested: boolean): MeterRecord {
+function meterRecord(
+  conversation: Conversation,
+  outcome: Outcome,
+  meter: MeterHello | undefined,
+  attested: boolean,
+): MeterRecord {
   return {
     deviceId: formatDeviceId(outcome.deviceId),
     atMs: conversation.nowMs(),
@@ -146,7 +184,10 @@ function narrate(conversation: Conversation): (event: SenderTold) => void {
       case 'link-failed':
         return tell({ stage: 'link-lost', detail: event.detail });
       case 'meter-found':
-        return tell({ stage: 'meter-found', detail: `runs version ${event.meter.runningVersion.toString(16).padStart(8, '0')}` });
+        return tell({
+          stage: 'meter-found',
+          detail: `runs version ${event.meter.runningVersion.toString(16).padStart(8, '0')}`,
+        });
       case 'accepted':
         return tell({ stage: 'progress', durableBlocks: event.durableBlocks, blockCount: event.blockCount });
       case 'progress': {
@@ -154,7 +195,13 @@ function narrate(conversation: Conversation): (event: SenderTold) => void {
         if (atMs - toldAtMs < PROGRESS_EVERY_MS && event.durableBlocks < event.blockCount) return undefined;
         toldAtMs = atMs;
         const { sentBytes, resumedFromBlocks } = event.stats;
-        return tell({ stage: 'progress', durableBlocks: event.durableBlocks, blockCount: event.blockCount, sentBytes, resumedFromBlocks });
+        return tell({
+          stage: 'progress',
+          durableBlocks: event.durableBlocks,
+          blockCount: event.blockCount,
+          sentBytes,
+          resumedFromBlocks,
+        });
       }
       case 'session-lost':
       case 'sealing':
@@ -166,4 +213,3 @@ function narrate(conversation: Conversation): (event: SenderTold) => void {
     }
   };
 }
-

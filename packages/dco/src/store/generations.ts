@@ -7,7 +7,10 @@ import { errnoOf, JournalError, openJournal, readJournal } from '@smets1/journal
 import type { FilePort, Journal, JournalOptions, JournalReader } from '@smets1/journal';
 import { GENERATION_ROUNDS_MAX } from '../limits.js';
 
-export type JournalSettings = Pick<JournalOptions, 'segmentBytes' | 'recordBytesMax' | 'processes' | 'schedule' | 'random'>;
+export type JournalSettings = Pick<
+  JournalOptions,
+  'segmentBytes' | 'recordBytesMax' | 'processes' | 'schedule' | 'random'
+>;
 
 export interface Generation {
   readonly number: number;
@@ -20,7 +23,11 @@ export function openGeneration(files: FilePort, directory: string, settings: Jou
     files.makeDirectory(directory);
   } catch (cause) {
     const why = errnoOf(cause);
-    throw new JournalError(why === 'ENOSPC' || why === 'EDQUOT' ? 'storage-full' : 'storage-failed', `${directory} cannot be used (${why}): ${String(cause)}`, { cause });
+    throw new JournalError(
+      why === 'ENOSPC' || why === 'EDQUOT' ? 'storage-full' : 'storage-failed',
+      `${directory} cannot be used (${why}): ${String(cause)}`,
+      { cause },
+    );
   }
   for (let round = 0; round < GENERATION_ROUNDS_MAX; round += 1) {
     const number = currentNumber(files, directory);
@@ -60,7 +67,11 @@ export async function nextGeneration(
     // The mark may or may not be there after a restart. Both generations say the same as long as neither takes anything more.
     journal.close();
     old.journal.close();
-    throw new JournalError('storage-failed', `${directory} failed while its journal was rewritten; check the disk, then start again`, { cause });
+    throw new JournalError(
+      'storage-failed',
+      `${directory} failed while its journal was rewritten; check the disk, then start again`,
+      { cause },
+    );
   }
   old.journal.close();
   try {
@@ -88,7 +99,8 @@ export function readGeneration<T>(files: FilePort, directory: string, read: (rea
       // A journal that was emptied under our eyes looks broken; only one that still counts is.
       if (round >= GENERATION_ROUNDS_MAX || currentNumber(files, directory) === number) throw error;
     }
-    if (round >= GENERATION_ROUNDS_MAX) throw new JournalError('locked', `${directory} changes faster than it can be read; try once more`);
+    if (round >= GENERATION_ROUNDS_MAX)
+      throw new JournalError('locked', `${directory} changes faster than it can be read; try once more`);
   }
 }
 
@@ -122,6 +134,10 @@ function empty(files: FilePort, path: string): void {
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
-  for (const name of names.filter((one) => one.startsWith('segment')).toSorted().toReversed()) files.unlink(`${path}/${name}`);
+  for (const name of names
+    .filter((one) => one.startsWith('segment'))
+    .toSorted()
+    .toReversed())
+    files.unlink(`${path}/${name}`);
   files.syncDirectory(path);
 }

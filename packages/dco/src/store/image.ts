@@ -26,7 +26,11 @@ export function blocksOf(image: ImageState, readPart: (sequence: number) => Uint
 /** Adds the blocks of a part where there are none yet. */
 export function putPart(blocks: Blocks, part: Uint8Array): void {
   const read = readContainer(part);
-  if (!read.ok) throw new DcoError('storage-corrupt', `a part at rest is damaged (${read.fault.detail}); restore the directory from a copy`);
+  if (!read.ok)
+    throw new DcoError(
+      'storage-corrupt',
+      `a part at rest is damaged (${read.fault.detail}); restore the directory from a copy`,
+    );
   for (const [i, block] of read.value.blocks.entries()) blocks[read.value.firstBlock + i] ??= block;
 }
 
@@ -43,7 +47,8 @@ export function* checkWhole(
 ): CryptoTask<Checked<Uint8Array, 'imageHashMismatch' | 'gbcsSignature'>> {
   const octets = new Uint8Array(manifest.imageBytes);
   for (const [index, block] of blocks.entries()) {
-    if (block !== undefined) octets.set(block.subarray(0, block.length - SIGNATURE_BYTES), index * 2 ** manifest.blockShift);
+    if (block !== undefined)
+      octets.set(block.subarray(0, block.length - SIGNATURE_BYTES), index * 2 ** manifest.blockShift);
   }
   const hash = yield* manufacturerImageHash(octets);
   if (!equalOctets(hash, manifest.imageHash)) {
@@ -71,11 +76,15 @@ export function* sendableImage(
   if (!verified.ok) return verified;
   const blocks = blocksOf(image, readPart);
   const whole = blocks.filter((block) => block !== undefined);
-  if (whole.length !== blocks.length) throw new DcoError('storage-corrupt', `image ${image.record.imageId} is said to be whole and is not`);
+  if (whole.length !== blocks.length)
+    throw new DcoError('storage-corrupt', `image ${image.record.imageId} is said to be whole and is not`);
   const signatures = image.record.gbcsSignatures.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
   const checked = yield* checkWhole(image.manifest, blocks, signatures, trust.supplier);
   if (!checked.ok) return checked;
   const { manifest, digest: manifestDigest, manufacturerKey } = verified.value;
   const otaHeader = new Uint8Array(Buffer.from(image.record.otaHeader, 'base64'));
-  return { ok: true, value: { manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSignature: checked.value, blocks: whole } };
+  return {
+    ok: true,
+    value: { manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSignature: checked.value, blocks: whole },
+  };
 }

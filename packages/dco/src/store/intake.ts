@@ -65,7 +65,14 @@ export async function takePart(intake: Intake, part: Part): Promise<Answer<PartA
     devices: devices.value,
     imageId,
     setId: `${imageId}/${setDigest}`,
-    request: { srv: '11.1', requestId: part.requestId, digest, atMs: intake.nowMs(), imageId, ...runOf(verified.value) },
+    request: {
+      srv: '11.1',
+      requestId: part.requestId,
+      digest,
+      atMs: intake.nowMs(),
+      imageId,
+      ...runOf(verified.value),
+    },
   };
   return store.transact((state) => decide(intake, state, arrival));
 }
@@ -97,7 +104,11 @@ function decide(intake: Intake, state: StoreState, arrival: Arrival): Decision<A
   if (record !== image?.record) changes.push({ kind: 'image', value: record });
   if (set === undefined) {
     const deviceCount = devices.length / 8;
-    changes.push({ kind: 'set', value: { setId, imageId, atMs: request.atMs, status: 'receiving', deviceCount }, octets: devices });
+    changes.push({
+      kind: 'set',
+      value: { setId, imageId, atMs: request.atMs, status: 'receiving', deviceCount },
+      octets: devices,
+    });
   }
   changes.push({ kind: 'request', value: inSet });
   const held = image === undefined ? undefined : withBlocks(image.held, blocks);
@@ -106,14 +117,23 @@ function decide(intake: Intake, state: StoreState, arrival: Arrival): Decision<A
   const heldBlocks = held?.durableCount ?? blocks.length;
   const covered = set === undefined ? blocks.length : withBlocks(set.covered, blocks).durableCount;
 
-  const answer = { requestId: request.requestId, imageId, repeated: false, heldBlocks, blockCount: manifest.blockCount };
+  const answer = {
+    requestId: request.requestId,
+    imageId,
+    repeated: false,
+    heldBlocks,
+    blockCount: manifest.blockCount,
+  };
   if (covered < manifest.blockCount) return { changes, value: accept({ ...answer, answered: false }) };
   if (set?.record.status === 'complete') {
     // Late, or once more: this request has its answer at once, the others have had theirs.
     changes.push(response(intake, record, arrival, devices.length / 8, state.nextEntry, request.requestId));
     return { changes, value: accept({ ...answer, answered: true }) };
   }
-  return { changes: [...changes, ...completion(intake, state, arrival, record, image, set)], value: accept({ ...answer, answered: true }) };
+  return {
+    changes: [...changes, ...completion(intake, state, arrival, record, image, set)],
+    value: accept({ ...answer, answered: true }),
+  };
 }
 
 /** Every block is held with this change: the check of the whole, and one response for each part's request. */
@@ -129,14 +149,21 @@ function completion(
   const requestIds = [...(set?.requestIds ?? []), request.requestId];
   const number = (i: number): number => state.nextEntry + i;
   if (record.status === 'receiving') {
-    const blocks = image === undefined ? Array.from<Uint8Array | undefined>({ length: part.manifest.blockCount }) : blocksOf(image, (at) => intake.store.readPart(at));
+    const blocks =
+      image === undefined
+        ? Array.from<Uint8Array | undefined>({ length: part.manifest.blockCount })
+        : blocksOf(image, (at) => intake.store.readPart(at));
     putPart(blocks, arrival.octets);
     const signatures = record.gbcsSignatures.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
     const whole = runTask(checkWhole(part.manifest, blocks, signatures, intake.trust.supplier), intake.crypto);
     if (!whole.ok) {
       const code = whole.fault.code === 'gbcsSignature' ? 'gbcs-signature' : 'image-hash-mismatch';
       const message = `${whole.fault.detail}; nothing of this image is kept, send it again`;
-      return [...failSet(state, requestIds, request, intake.nowMs(), code, message), { kind: 'remove', value: { what: 'set', key: setId } }, { kind: 'remove', value: { what: 'image', key: imageId } }];
+      return [
+        ...failSet(state, requestIds, request, intake.nowMs(), code, message),
+        { kind: 'remove', value: { what: 'set', key: setId } },
+        { kind: 'remove', value: { what: 'image', key: imageId } },
+      ];
     }
     const gbcsSignatures = [Buffer.from(whole.value).toString('base64')];
     return [
@@ -162,7 +189,15 @@ export function failSet(
 ): readonly Change[] {
   return requestIds.flatMap((requestId, i): readonly Change[] => {
     const known = requestId === last?.requestId ? last : state.requests.get(requestId);
-    const value: EntryRecord = { number: state.nextEntry + i, kind: 'response', requestId, srv: '11.1', atMs, code, message };
+    const value: EntryRecord = {
+      number: state.nextEntry + i,
+      kind: 'response',
+      requestId,
+      srv: '11.1',
+      atMs,
+      code,
+      message,
+    };
     const cut: readonly Change[] = known?.srv === '11.1' ? [{ kind: 'request', value: withoutSet(known) }] : [];
     return [...cut, { kind: 'entry', value }];
   });
@@ -173,11 +208,21 @@ function withoutSet(request: PartRequest): PartRequest {
   return rest;
 }
 
-function response(intake: Intake, record: ImageRecord, arrival: Arrival, deviceCount: number, number: number, requestId: string): Change {
+function response(
+  intake: Intake,
+  record: ImageRecord,
+  arrival: Arrival,
+  deviceCount: number,
+  number: number,
+  requestId: string,
+): Change {
   const { imageHash, fileVersion } = arrival.part.manifest;
   const image = { firmwareHash: toHex(imageHash), fileVersion, deviceCount };
   const message = `every block of image ${record.imageId.slice(0, 16)}… is held; no meter has been touched yet`;
-  return { kind: 'entry', value: { number, kind: 'response', requestId, srv: '11.1', atMs: intake.nowMs(), code: 'success', message, image } };
+  return {
+    kind: 'entry',
+    value: { number, kind: 'response', requestId, srv: '11.1', atMs: intake.nowMs(), code: 'success', message, image },
+  };
 }
 
 function objection(settings: DcoSettings, state: StoreState, arrival: Arrival): Answer<never> | undefined {
@@ -185,20 +230,29 @@ function objection(settings: DcoSettings, state: StoreState, arrival: Arrival): 
   const image = state.images.get(imageId);
   const set = state.sets.get(setId);
   if (state.requests.size >= settings.requestsMax) {
-    return refuse('quota-exceeded', `${settings.requestsMax} requests are remembered; acknowledge responses, or wait until old ones expire`);
+    return refuse(
+      'quota-exceeded',
+      `${settings.requestsMax} requests are remembered; acknowledge responses, or wait until old ones expire`,
+    );
   }
   if (image === undefined && state.images.size >= settings.imagesMax) {
     return refuse('quota-exceeded', `${settings.imagesMax} images are held; wait until one expires`);
   }
   if (image?.record.status === 'receiving' && set === undefined) {
-    return refuse('device-list-differs', 'the other parts of this image came for another list of devices; all parts of an image name the same');
+    return refuse(
+      'device-list-differs',
+      'the other parts of this image came for another list of devices; all parts of an image name the same',
+    );
   }
   if (set !== undefined && set.requestIds.size >= PARTS_PER_SET_MAX) {
     return refuse('too-many-parts', `an image comes in at most ${PARTS_PER_SET_MAX} parts`);
   }
   const moreBytes = octets.length + (set === undefined ? devices.length : 0);
   if (state.heldBytes + moreBytes > settings.heldBytesMax) {
-    return refuse('quota-exceeded', `${state.heldBytes} of ${settings.heldBytesMax} octets are held; wait until an image expires, or give the store more`);
+    return refuse(
+      'quota-exceeded',
+      `${state.heldBytes} of ${settings.heldBytesMax} octets are held; wait until an image expires, or give the store more`,
+    );
   }
   return undefined;
 }
@@ -219,7 +273,12 @@ function imageRecord(known: ImageRecord | undefined, arrival: Arrival): ImageRec
   }
   const { status, gbcsSignatures } = known;
   // Held: one that holds is known. Otherwise a new one is a candidate, for the first may have been the false one.
-  if (status === 'held' || gbcsSignatures.includes(gbcsSignature) || gbcsSignatures.length >= GBCS_SIGNATURES_PER_IMAGE_MAX) return known;
+  if (
+    status === 'held' ||
+    gbcsSignatures.includes(gbcsSignature) ||
+    gbcsSignatures.length >= GBCS_SIGNATURES_PER_IMAGE_MAX
+  )
+    return known;
   return { ...known, gbcsSignatures: [...gbcsSignatures, gbcsSignature] };
 }
 
@@ -240,7 +299,10 @@ function repeated(state: StoreState, requestId: string, digest: string): Answer<
 }
 
 export function reused(requestId: string): Answer<never> {
-  return refuse('request-id-reused', `request ${requestId} was here before and asked for something else; count the originator counter up`);
+  return refuse(
+    'request-id-reused',
+    `request ${requestId} was here before and asked for something else; count the originator counter up`,
+  );
 }
 
 /** Ascending, 8 octets each. */
@@ -251,7 +313,8 @@ function deviceList(ids: readonly Uint8Array[]): Answer<Uint8Array> {
   const sorted = ids.toSorted((a, b) => Buffer.compare(a, b));
   const list = new Uint8Array(sorted.length * 8);
   for (const [i, id] of sorted.entries()) {
-    if (i > 0 && Buffer.compare(sorted[i - 1]!, id) === 0) return refuse('bad-request', `device ${toHex(id)} is named twice`);
+    if (i > 0 && Buffer.compare(sorted[i - 1]!, id) === 0)
+      return refuse('bad-request', `device ${toHex(id)} is named twice`);
     list.set(id, i * 8);
   }
   return accept(list);

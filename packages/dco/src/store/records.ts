@@ -214,12 +214,17 @@ export function encodeChange(change: Change): Uint8Array {
 export function decodeChange(record: Uint8Array): Change {
   const version = record[AT.version];
   if (version !== VERSION || record.length < AT.head) {
-    throw new DcoError('storage-corrupt', `a record of version ${version}, this release reads ${VERSION}; use the release that wrote it`);
+    throw new DcoError(
+      'storage-corrupt',
+      `a record of version ${version}, this release reads ${VERSION}; use the release that wrote it`,
+    );
   }
   const headBytes = new DataView(record.buffer, record.byteOffset).getUint32(AT.headBytes, true);
   try {
     const head = JSON.parse(new TextDecoder().decode(record.subarray(AT.head, AT.head + headBytes))) as Change;
-    return head.kind === 'run' || head.kind === 'set' ? { ...head, octets: record.subarray(AT.head + headBytes) } : head;
+    return head.kind === 'run' || head.kind === 'set'
+      ? { ...head, octets: record.subarray(AT.head + headBytes) }
+      : head;
   } catch (cause) {
     throw new DcoError('storage-corrupt', 'a record does not read; restore the directory from a copy', { cause });
   }

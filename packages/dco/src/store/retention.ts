@@ -26,13 +26,15 @@ function decided(changes: readonly Change[]): { readonly changes: readonly Chang
 function abandoned(state: StoreState, settings: DcoSettings, nowMs: number): readonly Change[] {
   for (const { record, requestIds } of state.sets.values()) {
     if (record.status !== 'receiving' || nowMs - record.atMs < settings.abandonedMsMax) continue;
-    const message = 'the other parts of this image did not come in time; what was held of it is removed, send all parts again';
+    const message =
+      'the other parts of this image did not come in time; what was held of it is removed, send all parts again';
     const changes: Change[] = [
       ...failSet(state, [...requestIds], undefined, nowMs, 'abandoned', message),
       { kind: 'remove', value: { what: 'set', key: record.setId } },
     ];
     const image = state.images.get(record.imageId);
-    if (image?.record.status === 'receiving') changes.push({ kind: 'remove', value: { what: 'image', key: record.imageId } });
+    if (image?.record.status === 'receiving')
+      changes.push({ kind: 'remove', value: { what: 'image', key: record.imageId } });
     return changes;
   }
   return [];
@@ -44,7 +46,8 @@ function unused(state: StoreState, settings: DcoSettings, nowMs: number): readon
     if (record.status !== 'held' || nowMs - record.usedAtMs < settings.unusedImageMsMax) continue;
     if ([...state.pending.values()].some(({ imageId }) => imageId === record.imageId)) continue;
     const sets = [...state.sets.values()].filter((set) => set.record.imageId === record.imageId);
-    if (sets.some((set) => set.record.status === 'receiving' || [...set.requestIds].some((id) => isOwed(state, id)))) continue;
+    if (sets.some((set) => set.record.status === 'receiving' || [...set.requestIds].some((id) => isOwed(state, id))))
+      continue;
     return [
       ...sets.map((set): Change => ({ kind: 'remove', value: { what: 'set', key: set.record.setId } })),
       { kind: 'remove', value: { what: 'image', key: record.imageId } },
@@ -72,5 +75,3 @@ function answered(state: StoreState, settings: DcoSettings, nowMs: number): read
 function isOwed(state: StoreState, requestId: string): boolean {
   return (state.entriesOf.get(requestId) ?? []).some((number) => number > state.acknowledgedUpTo);
 }
-
-

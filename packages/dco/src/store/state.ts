@@ -100,7 +100,12 @@ export function applyChange(state: MutableState, change: Change, sequence: numbe
       const { setId, imageId } = change.value;
       const { manifest } = required(state.images.get(imageId), imageId);
       const devices = change.octets.slice();
-      state.sets.set(setId, { record: change.value, devices, requestIds: new Set(), covered: emptyMap(manifest.blockCount) });
+      state.sets.set(setId, {
+        record: change.value,
+        devices,
+        requestIds: new Set(),
+        covered: emptyMap(manifest.blockCount),
+      });
       state.heldBytes += devices.length;
       return;
     }
@@ -221,11 +226,19 @@ export function* blocksFrom(firstBlock: number, blockRun: number): Generator<num
 
 function manifestOf(record: ImageRecord): Manifest {
   const decoded = decodeManifest(Buffer.from(record.manifest, 'base64'));
-  if (!decoded.ok) throw new DcoError('storage-corrupt', `the manifest of image ${record.imageId} does not read: ${decoded.fault.detail}`);
+  if (!decoded.ok)
+    throw new DcoError(
+      'storage-corrupt',
+      `the manifest of image ${record.imageId} does not read: ${decoded.fault.detail}`,
+    );
   return decoded.value;
 }
 
 function required<T>(found: T | undefined, name: string): T {
-  if (found === undefined) throw new DcoError('storage-corrupt', `a record speaks of ${name}, which no record made; restore the directory from a copy`);
+  if (found === undefined)
+    throw new DcoError(
+      'storage-corrupt',
+      `a record speaks of ${name}, which no record made; restore the directory from a copy`,
+    );
   return found;
 }

@@ -52,7 +52,11 @@ export function openStore(options: StoreOptions): Store {
 }
 
 /** The state of a store beside its owner, as of now. @throws {@link DcoError}. */
-export function readState<T>(files: FilePort, directory: string, use: (state: StoreState, readPart: (sequence: number) => Uint8Array) => T): T {
+export function readState<T>(
+  files: FilePort,
+  directory: string,
+  use: (state: StoreState, readPart: (sequence: number) => Uint8Array) => T,
+): T {
   try {
     return readGeneration(files, directory, (reader) => {
       const state = emptyState();
@@ -158,7 +162,8 @@ class OpenStore implements Store {
 
   /** Parts and lists, and a guess for the small records: it only decides when rewriting is worth it. */
   #liveBytes(): number {
-    const small = this.#state.requests.size + this.#state.entries.size + this.#state.meters.size + this.#state.counters.size;
+    const small =
+      this.#state.requests.size + this.#state.entries.size + this.#state.meters.size + this.#state.counters.size;
     return this.#state.heldBytes + small * SMALL_RECORD_GUESS;
   }
 
@@ -179,7 +184,11 @@ const SMALL_RECORD_GUESS = 700;
 
 function partOf(record: Uint8Array): Uint8Array {
   const change = decodeChange(record);
-  if (change.kind !== 'run') throw new DcoError('storage-corrupt', `a ${change.kind} stands where a part should; restore the directory from a copy`);
+  if (change.kind !== 'run')
+    throw new DcoError(
+      'storage-corrupt',
+      `a ${change.kind} stands where a part should; restore the directory from a copy`,
+    );
   return change.octets;
 }
 

@@ -4,15 +4,15 @@
  * the field), hence every real implementation refuses it, and the model refuses every real key.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { asciiOctets, concat, equalOctets, type CryptoPort } from '@smets1/protocol';
+import { asciiOctets, concat, equalOctets, HASH_BYTES, type CryptoPort } from '@smets1/protocol';
 import type { PrivateKey } from '../keys/private-key.js';
 import { nodeCrypto } from './node-crypto.js';
 
 /** Real SHA-256, model signatures. */
 export function modelCrypto(): CryptoPort {
-  const { sha256 } = nodeCrypto();
+  const real = nodeCrypto();
   return {
-    sha256,
+    sha256: (chunks) => real.sha256(chunks),
     verify: (publicKey, message, signature) =>
       isModelKey(publicKey) && equalOctets(signature, modelSignature(publicKey, message)),
   };
@@ -20,15 +20,17 @@ export function modelCrypto(): CryptoPort {
 
 /** The model key of a name; every world and every process makes the same from it. */
 export function modelKey(name: string): PrivateKey {
-  const publicKey = concat(HEAD, digest((hash) => hash.update('smets1 model key\0').update(name)));
+  const publicKey = concat(
+    HEAD,
+    digest((hash) => hash.update('smets1 model key\0').update(name)),
+  );
   return { publicKey, sign: (message) => modelSignature(publicKey, message), isDemo: true };
 }
 
 export function isModelKey(publicKey: Uint8Array): boolean {
-  return publicKey.length === HEAD.length + DIGEST_BYTES && equalOctets(publicKey.subarray(0, HEAD.length), HEAD);
+  return publicKey.length === HEAD.length + HASH_BYTES && equalOctets(publicKey.subarray(0, HEAD.length), HEAD);
 }
 
-const DIGEST_BYTES = 32;
 /** The mark of an uncompressed point, and an x of 2^256 − 1. */
 const HEAD = Uint8Array.of(0x04, ...new Uint8Array(32).fill(0xff));
 const DOMAIN = asciiOctets('smets1 model signature\0');
@@ -38,7 +40,7 @@ function modelSignature(publicKey: Uint8Array, message: Uint8Array): Uint8Array 
   const r = digest((hash) => hash.update(DOMAIN).update(publicKey).update(message));
   const s = digest((hash) => hash.update(DOMAIN).update(r));
   const signature = concat(r, s);
-  for (const at of [0, DIGEST_BYTES]) signature[at] = (signature[at]! & 0x3f) | 0x01;
+  for (const at of [0, HASH_BYTES]) signature[at] = (signature[at]! & 0x3f) | 0x01;
   return signature;
 }
 

@@ -36,7 +36,8 @@ export function nodeSigner(keys: Readonly<Partial<Record<Role, PrivateKey>>>): S
   return {
     sign(role, message) {
       const key = keys[role];
-      if (key === undefined) throw new HostError('no-signer', `no private key of the ${role} was given, so nothing can be signed for it`);
+      if (key === undefined)
+        throw new HostError('no-signer', `no private key of the ${role} was given, so nothing can be signed for it`);
       return key.sign(message);
     },
   };

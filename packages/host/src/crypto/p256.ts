@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { compareOctets, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '@smets1/protocol';
 
 export const CURVE = 'prime256v1';
-const SCALAR_BYTES = 32;
+const SCALAR_BYTES = SIGNATURE_BYTES / 2;
 const UNCOMPRESSED = 0x04;
 
 /** n, the order of the group. */

@@ -33,20 +33,24 @@ export function writeFileAtomic(path: string, octets: Uint8Array | string, optio
   } catch (error) {
     removeQuietly(temporary);
     if (errnoOf(error) === 'EEXIST') {
-      throw new HostError('file-exists', `${path} exists already; move it away, or choose another name`, { cause: error });
+      throw new HostError('file-exists', `${path} exists already; move it away, or choose another name`, {
+        cause: error,
+      });
     }
     throw fileFailed(`${path} could not be written`, error);
   }
 }
 
 export function fileFailed(what: string, error: unknown): HostError {
-  return new HostError('file-failed', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new HostError('file-failed', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }
 
 function writeDurably(path: string, octets: Uint8Array, mode: number): void {
   const fd = openSync(path, 'wx', mode);
   try {
-    for (let done = 0; done < octets.length; ) done += writeSync(fd, octets, done);
+    for (let done = 0; done < octets.length;) done += writeSync(fd, octets, done);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -1,4 +1,11 @@
-import { JournalError, nodeProcesses, openJournal, SEGMENT_BYTES_MIN, type FilePort, type ProcessPort } from '@smets1/journal';
+import {
+  JournalError,
+  nodeProcesses,
+  openJournal,
+  SEGMENT_BYTES_MIN,
+  type FilePort,
+  type ProcessPort,
+} from '@smets1/journal';
 import { HostError } from '../error.js';
 import { fileFailed } from './atomic-write.js';
 

@@ -24,7 +24,9 @@ const ROLES: readonly Role[] = ['manufacturer', 'supplier', 'dco', 'device'];
 const made = new Map<Role, PrivateKey>();
 
 function makeDemoKey(role: Role): PrivateKey {
-  const scalar = createHash('sha256').update(`smets1-ota demonstration key of the ${role}, known to everybody`).digest();
+  const scalar = createHash('sha256')
+    .update(`smets1-ota demonstration key of the ${role}, known to everybody`)
+    .digest();
   const curve = createECDH(CURVE);
   curve.setPrivateKey(scalar); // throws unless it is from 1 to n − 1
   const point = curve.getPublicKey();

@@ -28,6 +28,7 @@ export function generateKeyPair(): KeyPairPem {
  */
 export function publicKeyPem(publicKey: Uint8Array): string {
   const key = importPublicKey(publicKey);
-  if (key === undefined) throw new HostError('key-format', 'these octets are no public key: 04, x and y of a point on P-256 are');
+  if (key === undefined)
+    throw new HostError('key-format', 'these octets are no public key: 04, x and y of a point on P-256 are');
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }

@@ -37,7 +37,11 @@ function demoPem(role: Role): string {
   const label = `smets1-ota demonstration key of the ${role}, known to everybody`;
   const scalar = createHash('sha256').update(label).digest();
   // RFC 5915: version 1, the scalar, and the curve by its name.
-  const der = Buffer.concat([Buffer.from('30310201010420', 'hex'), scalar, Buffer.from('a00a06082a8648ce3d030107', 'hex')]);
+  const der = Buffer.concat([
+    Buffer.from('30310201010420', 'hex'),
+    scalar,
+    Buffer.from('a00a06082a8648ce3d030107', 'hex'),
+  ]);
   return `-----BEGIN EC PRIVATE KEY-----\n${der.toString('base64')}\n-----END EC PRIVATE KEY-----\n`;
 }
 
@@ -89,7 +93,10 @@ describe('a private key file', () => {
     ['a file without end', pair.privatePem + ' '.repeat(KEY_FILE_BYTES_MAX)],
     ['a key of another curve', ec('secp384r1')],
     ['a key of the curve next door', ec('secp256k1')],
-    ['a key for Ed25519', generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
+    [
+      'a key for Ed25519',
+      generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ],
     ['a key with a passphrase', encrypted()],
   ])('that holds %s is refused', (_, text) => {
     expect(() => loadPrivateKey(file(text))).toThrow(expect.objectContaining({ code: 'key-format' }));

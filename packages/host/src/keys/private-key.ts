@@ -13,5 +13,9 @@ export interface PrivateKey {
 
 export function privateKeyOf(key: KeyObject, publicKey: Uint8Array, isDemo: boolean): PrivateKey {
   const input = { key, dsaEncoding: 'ieee-p1363' } as const;
-  return Object.freeze({ publicKey, sign: (message: Uint8Array) => withLowS(new Uint8Array(sign('sha256', message, input))), isDemo });
+  return Object.freeze({
+    publicKey,
+    sign: (message: Uint8Array) => withLowS(new Uint8Array(sign('sha256', message, input))),
+    isDemo,
+  });
 }

@@ -1,5 +1,6 @@
 /** Time and randomness as ports: the real ones, and what a simulated world puts in their place. */
 import { randomBytes } from 'node:crypto';
+import { TIMER_MS_MAX } from '../limits.js';
 
 export interface TimePort {
   /** Milliseconds on a clock that never goes back; its zero means nothing. */
@@ -27,6 +28,3 @@ export function nodeTime(): TimePort {
 export function nodeRandom(): RandomPort {
   return { octets: (count) => new Uint8Array(randomBytes(count)) };
 }
-
-/** What setTimeout can count; a longer wait rings early, and whoever asked looks at the clock and asks again. */
-const TIMER_MS_MAX: number = 2 ** 31 - 1;

@@ -120,7 +120,9 @@ class SenderRun {
     const patienceMs = Math.min(OPEN_MS_MAX, this.#msLeft());
     this.#cancelTimer = this.#time.after(patienceMs, () => {
       this.#attempt += 1; // whatever comes of this attempt comes too late
-      this.#openFailed(new LinkError('timeout', `the link did not open within ${Math.round(patienceMs)} ms; try again`));
+      this.#openFailed(
+        new LinkError('timeout', `the link did not open within ${Math.round(patienceMs)} ms; try again`),
+      );
     });
     this.#options.openLink().then(
       (link) => {

@@ -40,7 +40,8 @@ function textOf(value: unknown, depth: number): string {
 }
 
 function objectText(value: object, depth: number): string {
-  if (value instanceof Uint8Array) return `"${Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex')}"`;
+  if (value instanceof Uint8Array)
+    return `"${Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex')}"`;
   if (Array.isArray(value)) return listText(value, depth);
   if (value instanceof Map || value instanceof Set) return listText([...value], depth);
   const fields = Object.entries(value)

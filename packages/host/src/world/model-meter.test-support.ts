@@ -1,6 +1,7 @@
 /** A small meter: the receiver machine, and a flash that is an object. It forgets everything else when its power is cut. */
 import {
   blocksRecords,
+  beginHeld,
   beginRecord,
   buildOtaImage,
   buildPackage,
@@ -19,13 +20,14 @@ import {
   signOutcome,
   startReceiver,
   stepReceiver,
-  verifyAuthorisation,
+  checkAuthorisation,
   verifyBlock,
   verifyPackage,
   wakeReceiverAtMs,
   type ActivationMemory,
   type CryptoPort,
   type CryptoTask,
+  type HeldImage,
   type ImageOffer,
   type ReceiverEffect,
   type ReceiverInput,
@@ -51,6 +53,7 @@ export const DEVICE_ID: Uint8Array = Uint8Array.of(0x00, 0x1d, 0x12, 0, 0, 0, 0,
 
 interface Flash {
   offer: ImageOffer | undefined;
+  held: HeldImage | undefined;
   records: Uint8Array[];
   slot: Uint8Array;
   running: { readonly hash: Uint8Array; readonly version: number; readonly counter: number };
@@ -61,10 +64,11 @@ interface Flash {
 export class ModelMeter implements MeterPort {
   readonly flash: Flash = {
     offer: undefined,
+    held: undefined,
     records: [],
     slot: new Uint8Array(0),
     running: { hash: new Uint8Array(32).fill(1), version: 0x00010001, counter: 3 },
-    memory: { originatorCounter: 0n, body: undefined, imageHash: new Uint8Array(32), manifestDigest: new Uint8Array(32), result: 'success' },
+    memory: { originatorCounter: 0n, authorisationDigest: undefined, result: 'success' },
     bootEpoch: 0,
   };
   readonly #crypto: CryptoPort;
@@ -98,6 +102,8 @@ export class ModelMeter implements MeterPort {
   #boot(): ReceiverState {
     const { flash } = this;
     flash.bootEpoch += 1;
+    const { held } = recoverHeld(flash.records, flash.offer);
+    flash.held = held;
     const device = {
       deviceId: DEVICE_ID,
       deviceClass: DEVICE_CLASS_ESME,
@@ -116,7 +122,7 @@ export class ModelMeter implements MeterPort {
       windowBytes: 65_536,
       frameBytesMax: 1_024,
     } as const;
-    return startReceiver(device, recoverHeld(flash.records, flash.offer), flash.memory);
+    return startReceiver(device, held, flash.memory);
   }
 
   #step(input: ReceiverInput, nowMs: number): readonly Uint8Array[] {
@@ -149,9 +155,10 @@ export class ModelMeter implements MeterPort {
       }
       case 'prepare':
         flash.offer = effect.image;
-        flash.records = [beginRecord(effect.image.manifestDigest)];
         flash.slot = new Uint8Array(effect.image.manifest.imageBytes).fill(0xff);
-        return { kind: 'prepared', ok: true };
+        flash.held = beginHeld(effect.image, recoverHeld(flash.records, undefined).lastInstance + 1);
+        flash.records = [beginRecord(flash.held)];
+        return { kind: 'prepared', held: flash.held };
       case 'check-block': {
         const { image, block, octets } = effect;
         const ok = this.#run(verifyBlock(image.manifest, image.manifestDigest, block, octets, image.manufacturerKey));
@@ -161,29 +168,31 @@ export class ModelMeter implements MeterPort {
         flash.slot.set(effect.payload, effect.offsetBytes);
         return { kind: 'block-stored', block: effect.block, ok: true };
       case 'record-blocks':
-        flash.records.push(...blocksRecords(effect.blocks));
+        flash.records.push(...blocksRecords(flash.held!, effect.blocks));
         return { kind: 'blocks-recorded', blocks: effect.blocks, ok: true };
       case 'seal-image': {
         const imageHash = this.#crypto.sha256([flash.slot]);
         const same = equalOctets(imageHash, effect.image.manifest.imageHash);
-        const signed = this.#run(gbcsSignatureHolds(flash.slot, effect.image.gbcsSignature, [this.#keys.supplier.publicKey]));
+        const signed = this.#run(
+          gbcsSignatureHolds(flash.slot, effect.image.gbcsSignature, [this.#keys.supplier.publicKey]),
+        );
         const code = !same ? 'hashMismatch' : signed ? 'success' : 'notAuthentic';
-        flash.records.push(code === 'success' ? sealedRecord() : droppedRecord());
+        flash.records.push(code === 'success' ? sealedRecord(effect.image) : droppedRecord(effect.image));
         return { kind: 'image-sealed', code, imageHash };
       }
       case 'check-authorisation': {
         const trust = { supplier: [this.#keys.supplier.publicKey], dco: [this.#keys.dco.publicKey] };
-        const result = this.#run(verifyAuthorisation(effect.octets, trust));
+        const result = this.#run(checkAuthorisation(effect.octets, trust));
         return { kind: 'authorisation-checked', octets: effect.octets, reply: effect.reply, result, nowS: 1_000 };
       }
       case 'store-counter':
-        flash.memory = effect.memory;
-        return { kind: 'counter-stored', memory: effect.memory, reply: effect.reply, ok: true };
+        flash.memory = { ...effect.authorised, result: effect.result };
+        return { ...effect, kind: 'counter-stored', ok: true };
       case 'activate': {
         const { fileVersion: version, securityCounter: counter, imageHash: hash } = flash.offer!.manifest;
-        flash.memory = { ...effect.memory, result: 'success' };
+        flash.memory = { ...effect.authorised, result: 'success' };
         flash.running = { hash, version, counter };
-        flash.records.push(droppedRecord());
+        flash.records.push(droppedRecord(flash.held!));
         this.restart();
         return undefined;
       }
@@ -211,9 +220,12 @@ export interface PlanFields {
 
 /** A plan that takes a signed image of 20,000 octets in blocks of 256 to the model meter, and activates it unless told otherwise. */
 export function planOf(fields: PlanFields = {}): SenderPlan & { readonly manufacturerImage: Uint8Array } {
-  const { imageBytes = 20_000, keys = MODEL_KEYS, crypto = modelCrypto(), activate = true } = fields;
+  const { keys = MODEL_KEYS, crypto = modelCrypto(), activate = true } = fields;
   const run = <T>(task: CryptoTask<T>): T => runTask(task, crypto, nodeSigner(keys));
-  const manufacturerImage = Uint8Array.from({ length: imageBytes }, (_, i) => (i * 7 + (i >> 8) * 31) & 0xff);
+  const manufacturerImage = Uint8Array.from(
+    { length: fields.imageBytes ?? 20_000 },
+    (_, i) => (i * 7 + (i >> 8) * 31) & 0xff,
+  );
   const versions = { fileVersion: 0x00020001, hardwareMin: 0x1111, hardwareMax: 0x1211 };
   const otaImage = run(buildOtaImage({ manufacturerImage, manufacturerCode: 0x121d, imageType: 1, ...versions }));
   const manufacturerKey = keys.manufacturer.publicKey;

@@ -121,7 +121,8 @@ class Line {
     this.isUp = false;
     this.life += 1;
     this.trace('link-cut');
-    this.#cancelRestore = downMs === undefined ? () => undefined : this.world.at(this.world.now() + downMs, () => this.restore());
+    this.#cancelRestore =
+      downMs === undefined ? () => undefined : this.world.at(this.world.now() + downMs, () => this.restore());
     this.#tell();
   }
 
@@ -218,7 +219,8 @@ class End implements WorldEnd {
 
   #arrivalMs(): number {
     const { faults, random, world } = this.#line;
-    const [least, most] = typeof faults.latencyMs === 'object' ? faults.latencyMs : [faults.latencyMs ?? 0, faults.latencyMs ?? 0];
+    const [least, most] =
+      typeof faults.latencyMs === 'object' ? faults.latencyMs : [faults.latencyMs ?? 0, faults.latencyMs ?? 0];
     const latencyMs = least + random.fraction() * (most - least);
     const isHeldBack = random.chance(faults.reorder ?? 0);
     const heldMs = random.fraction() * (faults.reorderMs ?? Math.max(1, 4 * most));

@@ -81,7 +81,14 @@ describe('an update in a world', () => {
   });
 
   it('struck with every fault in those worlds, and most of them ended well', () => {
-    for (const kind of ['frame-lost', 'frame-duplicated', 'frame-overtaken', 'frame-corrupted', 'link-cut', 'power-cut']) {
+    for (const kind of [
+      'frame-lost',
+      'frame-duplicated',
+      'frame-overtaken',
+      'frame-corrupted',
+      'link-cut',
+      'power-cut',
+    ]) {
       expect(struck.get(kind) ?? 0, kind).toBeGreaterThan(10);
     }
     expect(struck.get('done') ?? 0).toBeGreaterThan(seeds.length / 2);
@@ -103,7 +110,12 @@ describe('a sender in a world', () => {
     const played = scene(3, { latencyMs: 10 });
     played.world.run({ until: () => played.sender.state().stats.durableBytes > 5_000 });
     played.sender.kill();
-    const next = runSenderInWorld(played.world, { plan: { ...plan, random: Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1) }, end: played.link.a, crypto, deviceKey });
+    const next = runSenderInWorld(played.world, {
+      plan: { ...plan, random: Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1) },
+      end: played.link.a,
+      crypto,
+      deviceKey,
+    });
     played.world.run({ untilMs: 600_000, until: () => next.result() !== undefined });
     expect(played.sender.result()).toBeUndefined();
     expect(next.result()).toMatchObject({ kind: 'done', what: 'activated' });
@@ -177,6 +189,8 @@ describe('a line in a world', () => {
   });
 
   it('refuses a rate that is no probability', () => {
-    expect(() => worldLink(createWorld({ seed: 1 }), { loss: 1.5 })).toThrow(expect.objectContaining({ code: 'misuse' }));
+    expect(() => worldLink(createWorld({ seed: 1 }), { loss: 1.5 })).toThrow(
+      expect.objectContaining({ code: 'misuse' }),
+    );
   });
 });

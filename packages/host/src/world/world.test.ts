@@ -80,7 +80,9 @@ describe('a world', () => {
     world.at(12, () => {
       throw cause;
     });
-    expect(() => world.run()).toThrow(expect.objectContaining({ message: expect.stringMatching(/0000000000000abc.*12 ms/), cause }));
+    expect(() => world.run()).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/0000000000000abc.*12 ms/), cause }),
+    );
   });
 
   it('offers its clock as a time port', () => {

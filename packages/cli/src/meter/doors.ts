@@ -1,0 +1,200 @@
+/** Where a virtual meter can be reached: a WebSocket address, a serial line. It has one port: the link opened last is heard. */
+import { existsSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import {
+  acceptWebSockets,
+  openSerial,
+  ptyPair,
+  type Authorisation,
+  type Link,
+  type LinkCloseReason,
+  type ListenAddress,
+  type PtyPair,
+  type WebSocketDoor,
+} from '@smets1/hardware';
+import { checkUpgrade } from '@smets1/http-guard';
+import { REPLUG_MS } from '../limits.js';
+import type { BenchMeter } from './bench-meter.js';
+
+export interface DoorOptions {
+  readonly meter: BenchMeter;
+  readonly ws: ListenAddress | undefined;
+  /**
+   * A serial device that is there: the meter sits on it. Any other path: a pair of pseudo terminals is made, and its far end is there.
+   * `auto`: likewise, at a path of the system's choice, or none where this machine cannot make one.
+   */
+  readonly serial: { readonly path: string } | 'auto' | undefined;
+  /** What WebSockets must show. */
+  readonly token: string | undefined;
+  readonly tell: (news: { readonly kind: 'attached' | 'detached' | 'no-serial'; readonly detail: string }) => void;
+}
+
+export interface Doors {
+  /** For whoever wants to reach the meter. */
+  readonly wsUrl: string | undefined;
+  readonly serialUrl: string | undefined;
+  close(): Promise<void>;
+}
+
+const PATH = '/meter';
+
+/** @throws LinkError for a door that cannot be opened */
+export async function openDoors(options: DoorOptions): Promise<Doors> {
+  const doors = new MeterDoors(options);
+  try {
+    await doors.open();
+    return doors;
+  } catch (error) {
+    await doors.close();
+    throw error;
+  }
+}
+
+class MeterDoors implements Doors {
+  readonly #options: DoorOptions;
+  #ws: WebSocketDoor | undefined;
+  #pty: PtyPair | undefined;
+  #serialPath: string | undefined;
+  #serialUrl: string | undefined;
+  #serialIsOpen = false;
+  #webSockets = 0;
+  #replug: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+  }
+
+  get wsUrl(): string | undefined {
+    return this.#ws === undefined ? undefined : `ws://${hostOf(this.#ws.address)}${PATH}`;
+  }
+
+  get serialUrl(): string | undefined {
+    return this.#serialUrl;
+  }
+
+  async open(): Promise<void> {
+    await this.#openSerialDoor();
+    const { ws } = this.#options;
+    if (ws === undefined) return;
+    const authorise = (request: IncomingMessage): Authorisation => this.#admits(request);
+    this.#ws = await acceptWebSockets(ws, { path: PATH, authorise }, (link) => this.#attachWebSocket(link));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#replug);
+    await this.#ws?.close();
+    await this.#pty?.close();
+  }
+
+  /** A page in a browser is refused. Without a token everybody else is let in: a meter believes only what is signed. */
+  #admits(request: IncomingMessage): Authorisation {
+    const { token } = this.#options;
+    const address = this.#ws?.address;
+    if (address === undefined) return { ok: false, status: 503, message: 'not open yet' };
+    if (token !== undefined)
+      return checkUpgrade(request, { token, allowedHosts: [hostOf(address)], allowedOrigins: [] });
+    if (request.headersDistinct['origin'] === undefined) return { ok: true };
+    return { ok: false, status: 403, message: 'a page in a browser may not speak to this meter' };
+  }
+
+  #attachWebSocket(link: Link): void {
+    this.#webSockets += 1;
+    this.#attach(link, () => {
+      this.#webSockets -= 1;
+      void this.#plug();
+    });
+  }
+
+  async #openSerialDoor(): Promise<void> {
+    const { serial, tell } = this.#options;
+    if (serial === undefined) return;
+    if (serial !== 'auto' && existsSync(serial.path)) {
+      this.#serialPath = serial.path;
+      this.#serialUrl = `serial:${serial.path}`;
+      // The first time a port that cannot be opened is the user's mistake; later it is a cable that was pulled.
+      await this.#plugOnce();
+      return;
+    }
+    try {
+      this.#pty = await ptyPair(serial === 'auto' ? {} : { b: serial.path });
+    } catch (error) {
+      if (serial !== 'auto') throw error;
+      tell({ kind: 'no-serial', detail: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    this.#serialPath = this.#pty.a;
+    this.#serialUrl = `serial:${this.#pty.b}`;
+    await this.#plugOnce();
+  }
+
+  /** Sits down on the serial line unless a WebSocket is heard; tries again later where it cannot. */
+  async #plug(): Promise<void> {
+    if (this.#isClosed || this.#serialPath === undefined || this.#serialIsOpen || this.#webSockets > 0) return;
+    try {
+      await this.#plugOnce();
+    } catch {
+      this.#plugLater();
+    }
+  }
+
+  async #plugOnce(): Promise<void> {
+    this.#serialIsOpen = true;
+    try {
+      const link = await openSerial({ path: this.#serialPath! });
+      if (this.#isClosed || this.#webSockets > 0) {
+        this.#serialIsOpen = false;
+        await link.close();
+        return;
+      }
+      this.#attach(link, (reason) => {
+        this.#serialIsOpen = false;
+        if (reason.kind !== 'local') this.#plugLater();
+      });
+    } catch (error) {
+      this.#serialIsOpen = false;
+      throw error;
+    }
+  }
+
+  #plugLater(): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#replug);
+    this.#replug = setTimeout(() => void this.#plug(), REPLUG_MS);
+  }
+
+  #attach(link: Link, onClosed: (reason: LinkCloseReason) => void): void {
+    const { meter, tell } = this.#options;
+    tell({ kind: 'attached', detail: link.label });
+    meter.attach(
+      watched(link, (reason) => {
+        if (!this.#isClosed) tell({ kind: 'detached', detail: link.label });
+        onClosed(reason);
+      }),
+    );
+  }
+}
+
+function hostOf({ host, port }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The link, and word of its end also for somebody else than its one user. */
+function watched(link: Link, onClosed: (reason: LinkCloseReason) => void): Link {
+  return {
+    label: link.label,
+    capabilities: link.capabilities,
+    get bufferedBytes() {
+      return link.bufferedBytes;
+    },
+    send: (octets) => link.send(octets),
+    onReceive: (handler) => link.onReceive(handler),
+    onClose: (handler) =>
+      link.onClose((reason) => {
+        handler(reason);
+        onClosed(reason);
+      }),
+    close: async () => await link.close(),
+  };
+}

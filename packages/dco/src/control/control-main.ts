@@ -1,0 +1,57 @@
+/**
+ * The process that countersigns. It is told its configuration in the first line of its standard input and answers each further line with
+ * one line; it ends when its input does. Nothing but answers goes to standard output.
+ */
+import { createInterface } from 'node:readline';
+import { loadPrivateKey, nodeCrypto, nodeSigner } from '@smets1/host';
+import { nodeFiles } from '@smets1/journal';
+import type { ControlConfiguration } from '../control-port.js';
+import { CONTROL_LINE_BYTES_MAX } from '../limits.js';
+import { openCountersigner } from './countersigner.js';
+import type { Countersigner } from './countersigner.js';
+import { encodeAnswer, parseConfiguration, parseRequest } from './lines.js';
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function open(configuration: ControlConfiguration): Promise<Countersigner> {
+  const { keyPath, allowDemo, storeDirectory, controlDirectory, policy } = configuration;
+  const keysOf = (list: readonly string[]): readonly Uint8Array[] =>
+    list.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
+  return openCountersigner({
+    files: nodeFiles(),
+    storeDirectory,
+    controlDirectory,
+    crypto: nodeCrypto(),
+    signer: nodeSigner({ dco: loadPrivateKey(keyPath, { allowDemo }) }),
+    trust: { manufacturer: keysOf(configuration.manufacturerKeys), supplier: keysOf(configuration.supplierKeys) },
+    policy,
+    nowMs: () => Date.now(),
+  });
+}
+
+async function main(): Promise<void> {
+  let countersigner: Countersigner | undefined;
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.length > CONTROL_LINE_BYTES_MAX) throw new Error(`a line of ${line.length} characters`);
+    if (countersigner === undefined) {
+      countersigner = await open(parseConfiguration(line));
+      say('{"ready":true}');
+      continue;
+    }
+    const { id, request } = parseRequest(line);
+    say(encodeAnswer(id, await countersigner.countersign(request)));
+  }
+  countersigner?.close();
+}
+
+try {
+  await main();
+} catch (error) {
+  // Why, for the one who started us; a message, no trace.
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'defect';
+  say(JSON.stringify({ fatal: { code, message } }));
+  process.exitCode = 1;
+}

@@ -1,0 +1,24 @@
+import type { World } from '../world/world.js';
+
+/** Turns of the event loop in which everything that needs no time (promises, memory links) comes to rest. */
+const TURNS = 12;
+
+/** Settles `promise` on the time of a world: its clock moves on only when nothing is left to do at once. */
+export async function onVirtualTime<T>(world: World, promise: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const settle = (): void => {
+    isSettled = true;
+  };
+  promise.then(settle, settle);
+  for (;;) {
+    await rest();
+    if (isSettled) return promise;
+    if (world.run({ maxEvents: 1 }).events === 0)
+      throw new Error(`nothing is left that could settle it, at ${world.now()} ms`);
+  }
+}
+
+/** Lets whatever needs no time happen. */
+export async function rest(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
