@@ -1,6 +1,7 @@
 /** The tree of commands. Only options and help texts are here; what a command does is loaded when it runs. */
 import { buildApplication, buildRouteMap, type Application } from '@stricli/core';
 import { authoriseRoutes } from './routes/authorise.js';
+import { dcoRoutes } from './routes/dco.js';
 import { emulateCommand } from './routes/emulate.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
@@ -19,6 +20,7 @@ export const app: Application<CliContext> = buildApplication(
       flash: flashCommand,
       'read-version': readVersionCommand,
       emulate: emulateCommand,
+      dco: dcoRoutes,
     },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',

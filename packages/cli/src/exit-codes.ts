@@ -2,6 +2,7 @@
  * Exit codes are an API. Every fault that any package can name has one here, and each table is total by its type: a fault that is
  * added elsewhere does not compile until its exit code is decided.
  */
+import type { DcoErrorCode, EntryCode, RefusalCode } from '@smets1/dco';
 import type { LinkErrorCode } from '@smets1/hardware';
 import type { HostErrorCode } from '@smets1/host';
 import type { FailureReason, JoinFault, OutcomeCode, Refusal } from '@smets1/protocol';
@@ -155,4 +156,90 @@ export const HOST_EXIT: Readonly<Record<HostErrorCode, ExitCode>> = {
   'file-failed': EXIT.storage,
   'world-failed': EXIT.defect,
   misuse: EXIT.defect,
+};
+
+/** A DCO that is not there, or cannot start. Of `server-refused`, the refusal says more. */
+export const DCO_EXIT: Readonly<Record<DcoErrorCode, ExitCode>> = {
+  misuse: EXIT.defect,
+  'inventory-not-found': EXIT.usage,
+  'inventory-format': EXIT.usage,
+  'token-file': EXIT.usage,
+  'listen-failed': EXIT.port,
+  'control-failed': EXIT.usage,
+  'storage-full': EXIT.storage,
+  'storage-failed': EXIT.storage,
+  'storage-corrupt': EXIT.storage,
+  'storage-locked': EXIT.storage,
+  closed: EXIT.interrupted,
+  'no-answer': EXIT['no-answer'],
+  'bad-answer': EXIT['no-answer'],
+  'server-refused': EXIT.refused,
+};
+
+/** A DCO refused a request; of `part-refused`, the fault says more. */
+export const DCO_REFUSAL_EXIT: Readonly<Record<RefusalCode, ExitCode>> = {
+  'bad-request': EXIT.usage,
+  'bad-request-id': EXIT.usage,
+  'bad-device-id': EXIT.usage,
+  'not-found': EXIT.refused,
+  'device-unknown': EXIT.refused,
+  'image-not-held': EXIT.refused,
+  'request-id-reused': EXIT.refused,
+  'device-list-differs': EXIT.refused,
+  'device-not-listed': EXIT.refused,
+  'image-incomplete': EXIT.refused,
+  'release-pending': EXIT.refused,
+  'nothing-to-cancel': EXIT.refused,
+  'too-late-to-cancel': EXIT.refused,
+  'originator-counter-used': EXIT['not-authorised'],
+  'too-many-devices': EXIT.refused,
+  'too-many-parts': EXIT.refused,
+  'part-refused': EXIT.refused,
+  'authorisation-refused': EXIT['not-authorised'],
+  'authorisation-mismatch': EXIT['not-authorised'],
+  'authorisation-window': EXIT['not-authorised'],
+  'execution-in-past': EXIT.refused,
+  'execution-too-far': EXIT.refused,
+  'too-many-watchers': EXIT.refused,
+  'too-many-releases': EXIT.refused,
+  'storage-full': EXIT.storage,
+  'quota-exceeded': EXIT.storage,
+  'storage-failed': EXIT.storage,
+  'storage-corrupt': EXIT.storage,
+  closed: EXIT.interrupted,
+};
+
+/** What came of a request that a DCO took. Of `refused`, the meter's refusal says more. */
+export const DCO_ENTRY_EXIT: Readonly<Record<EntryCode, ExitCode>> = {
+  success: EXIT.done,
+  accepted: EXIT.done,
+  'image-hash-mismatch': EXIT['verify-failed'],
+  'gbcs-signature': EXIT['not-authentic'],
+  abandoned: EXIT.interrupted,
+  cancelled: EXIT['activation-failed'],
+  'not-actioned': EXIT['activation-failed'],
+  'image-gone': EXIT['activation-failed'],
+  'image-corrupt': EXIT.storage,
+  'device-unknown': EXIT.refused,
+  'no-answer': EXIT['no-answer'],
+  interrupted: EXIT.interrupted,
+  refused: EXIT.refused,
+  'too-noisy': EXIT['too-noisy'],
+  'verify-failed': EXIT['verify-failed'],
+  'activation-failed': EXIT['activation-failed'],
+  reverted: EXIT.reverted,
+  'device-changed': EXIT['device-changed'],
+  'not-authentic': EXIT['not-authentic'],
+  'control-malformed': EXIT['not-authorised'],
+  'control-signature': EXIT['not-authorised'],
+  'control-role': EXIT['not-authorised'],
+  'control-device': EXIT['not-authorised'],
+  'control-hash': EXIT['not-authorised'],
+  'control-not-held': EXIT['not-authorised'],
+  'control-not-listed': EXIT['not-authorised'],
+  'control-version': EXIT['not-authorised'],
+  'control-hardware': EXIT['not-authorised'],
+  'control-counter': EXIT['not-authorised'],
+  'control-rate': EXIT['not-authorised'],
+  'control-unavailable': EXIT['not-authorised'],
 };

@@ -1,13 +1,23 @@
 /** What an error of any package means to whoever typed the command. */
+import { DcoError } from '@smets1/dco';
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
 import { LinkError } from '@smets1/hardware';
 import { HostError } from '@smets1/host';
-import { EXIT, HOST_EXIT, LINK_EXIT } from './exit-codes.js';
+import {
+  DCO_EXIT,
+  DCO_REFUSAL_EXIT,
+  EXIT,
+  HOST_EXIT,
+  LINK_EXIT,
+  PACKAGE_FAULT_EXIT,
+  type ExitCode,
+} from './exit-codes.js';
 import { errnoOf, messageOf } from './files/input-file.js';
 import { failed, type Finish } from './run-command.js';
 
 /** A bad end for `error`: with its own cause and way out where it is one we know, else as a defect of ours. */
 export function explain(error: unknown): Finish {
+  if (error instanceof DcoError && exitCodeOfDco(error) !== EXIT.defect) return known(exitCodeOfDco(error), error);
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
   if (error instanceof HostError && HOST_EXIT[error.code] !== EXIT.defect) return known(HOST_EXIT[error.code], error);
   if (error instanceof FlashFileError) return known(EXIT.storage, error);
@@ -27,6 +37,18 @@ export function explain(error: unknown): Finish {
 
 const STORAGE_ERRNOS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG']);
 
-function known(exitCode: Extract<Finish, { ok: false }>['exitCode'], error: Error & { readonly code: string }): Finish {
-  return failed(exitCode, error.message, { fields: { code: error.code } });
+/** What the server said counts for more than that it said it. */
+function exitCodeOfDco({ code, refusal }: DcoError): ExitCode {
+  if (refusal === undefined) return DCO_EXIT[code];
+  if (refusal.status === UNAUTHORISED) return EXIT.port;
+  const table: Readonly<Record<string, ExitCode>> =
+    refusal.code === 'part-refused' ? PACKAGE_FAULT_EXIT : DCO_REFUSAL_EXIT;
+  return table[refusal.code === 'part-refused' ? (refusal.fault ?? '') : refusal.code] ?? DCO_EXIT[code];
+}
+
+const UNAUTHORISED = 401;
+
+function known(exitCode: ExitCode, error: Error & { readonly code: string }): Finish {
+  const refusal = error instanceof DcoError ? error.refusal : undefined;
+  return failed(exitCode, error.message, { fields: { code: refusal?.code ?? error.code, fault: refusal?.fault } });
 }

@@ -44,3 +44,13 @@ export const SEED_MAX = 0xffff_ffff;
 /** Wait before a serial port that was unplugged is looked for again. */
 export const REPLUG_MS = 500;
 export const PORT_MAX = 65_535;
+/** How often a DCO is asked whether a request was answered. */
+export const POLL_MS = 100;
+/** Devices named to one `dco submit`. */
+export const DEVICES_MAX = 50_000;
+/** A list of devices in a file. */
+export const DEVICES_FILE_BYTES_MAX = 2_000_000;
+/** Counters of RequestIDs. */
+export const REQUEST_COUNTER_MAX: bigint = (1n << 64n) - 1n;
+/** The image that a demonstration makes where it finds none. */
+export const SYNTHETIC_IMAGE_BYTES = 971_304;

@@ -84,3 +84,10 @@ function onceInterrupted(): AbortSignal {
   }
   return interrupted.signal;
 }
+
+/** Resolves once the user wants the command to stop. Call it early: before, a signal ends the process as it stands. */
+export async function untilInterrupted(shell: Shell): Promise<void> {
+  const signal = shell.interruption();
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

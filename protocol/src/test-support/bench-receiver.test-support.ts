@@ -13,9 +13,11 @@ export class BenchReceiver {
   /** All that the meter said since {@link say} was last called. */
   heard: Envelope<MeterMessage>[] = [];
   sessionTag = 0;
+  /** Of the last DATA said. */
+  dataSequence = 0;
   nowS = 1_700_000_000;
   private request = 0;
-  private data = 0;
+
 
   constructor(given: Partial<MeterOptions> = {}) {
     this.options = {
@@ -27,6 +29,8 @@ export class BenchReceiver {
       neverConfirms: false,
       trialMs: 1_000,
       checkJitterMs: 0,
+      workMs: {},
+      fails: () => false,
       chance: chanceOf(1),
       nowS: () => this.nowS,
       ...given,
@@ -38,7 +42,7 @@ export class BenchReceiver {
   /** Says it, and gives back what the meter says at once; nothing that takes time has happened yet. */
   say(message: HostMessage, sessionTag: number = this.sessionTag): readonly MeterMessage[] {
     this.heard = [];
-    const sequence = message.kind === 'data' ? ++this.data : ++this.request;
+    const sequence = message.kind === 'data' ? ++this.dataSequence : ++this.request;
     this.meter.give({ kind: 'heard', received: decodeHostMessage(encodeHostMessage({ sessionTag, sequence, message })) });
     return this.words();
   }
@@ -66,7 +70,7 @@ export class BenchReceiver {
     const accepted = this.heard.findLast(({ message }) => message.kind === 'accept');
     if (accepted !== undefined) {
       this.sessionTag = accepted.sessionTag;
-      this.data = 0;
+      this.dataSequence = 0;
     }
     return this.words().at(-1);
   }

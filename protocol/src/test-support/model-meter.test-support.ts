@@ -69,6 +69,10 @@ export interface MeterOptions {
   readonly trialMs: number;
   /** Signature checks come back in any order within so many milliseconds, as from a browser's crypto. */
   readonly checkJitterMs: number;
+  /** What an effect takes, where it is not the usual. */
+  readonly workMs: Partial<typeof WORK_MS>;
+  /** Effects that flash refuses: `prepare`, `store-block`, `record-blocks`, `store-counter`. */
+  readonly fails: (effect: ReceiverEffect['kind']) => boolean;
   readonly chance: () => number;
   readonly nowS: () => number;
 }
@@ -282,16 +286,20 @@ export class ModelMeter {
       return;
     }
     this.working = true;
-    this.later(WORK_MS[effect.kind], () => {
+    this.later(this.workMs(effect.kind), () => {
       this.working = false;
       this.perform(effect);
     });
   }
 
+  private workMs(kind: keyof typeof WORK_MS): number {
+    return this.options.workMs[kind] ?? WORK_MS[kind];
+  }
+
   /** The device key signs while flash is read or written. */
   private signWaiting(): void {
     for (const effect of this.queue) {
-      if (effect.kind === 'sign-outcome') this.later(WORK_MS[effect.kind], () => this.perform(effect));
+      if (effect.kind === 'sign-outcome') this.later(this.workMs(effect.kind), () => this.perform(effect));
     }
     this.queue = this.queue.filter(({ kind }) => kind !== 'sign-outcome');
   }
@@ -306,16 +314,18 @@ export class ModelMeter {
       case 'check-offer':
         return { kind: 'offer-checked', result: runModel(checkOffer(effect.offer, modelTrust.manufacturer, this.flash.bootEpoch)) };
       case 'prepare':
-        return { kind: 'prepared', held: this.prepare(effect.image) };
+        return { kind: 'prepared', held: this.options.fails('prepare') ? undefined : this.prepare(effect.image) };
       case 'check-block': {
         const { manifest, manifestDigest, manufacturerKey } = effect.image;
         const ok = runModel(verifyBlock(manifest, manifestDigest, effect.block, effect.octets, manufacturerKey));
         return { kind: 'block-checked', block: effect.block, octets: effect.octets, ok };
       }
       case 'store-block':
+        if (this.options.fails('store-block')) return { kind: 'block-stored', block: effect.block, ok: false };
         this.store(effect.block, effect.offsetBytes, effect.payload);
         return { kind: 'block-stored', block: effect.block, ok: true };
       case 'record-blocks': {
+        if (this.options.fails('record-blocks')) return { kind: 'blocks-recorded', blocks: effect.blocks, ok: false };
         const { held } = this.recovered();
         for (const record of blocksRecords(held!, effect.blocks)) this.write('record', () => void this.flash.log.push(record));
         return { kind: 'blocks-recorded', blocks: effect.blocks, ok: true };
@@ -328,6 +338,7 @@ export class ModelMeter {
       }
       case 'store-counter': {
         const { authorised, result, reply } = effect;
+        if (this.options.fails('store-counter')) return { kind: 'counter-stored', authorised, result, reply, ok: false };
         this.write('counter', () => {
           this.flash.activation = memoryOf(authorised, result);
         });

@@ -129,6 +129,8 @@ export class Pair {
         neverConfirms: false,
         trialMs: 400,
         checkJitterMs: 0,
+      workMs: {},
+      fails: () => false,
         chance: this.chance,
         nowS: () => 1_700_000_000,
         ...options.meter,

@@ -12,6 +12,9 @@ import ota1 as o
 from ota1 import Outcome, Package, PublicKey, Refusal
 
 OUT_MAX = 65536
+BUSY_MAX = 600.0
+LEAST = {o.M_HELLO: 66, o.M_ACCEPT: 48, o.M_REFUSE: 8, o.M_SACK: 32, o.M_NACK: 12, o.M_MAP: 4, o.M_BUSY: 8, o.M_SEALED: 208,
+         o.M_OUTCOME: 208, o.M_STATE: 48, o.M_ALERT: 8}
 
 
 class Refused(Exception):
@@ -69,7 +72,7 @@ class Host:
 
     def request(self, mtype, payload, answers, patience=10.0, match=lambda f: True):
         seq, wait, heard = self.put(mtype, payload), 0.5, time.monotonic()
-        due = heard + wait
+        due, other = heard + wait, heard        # other: the last frame that was not BUSY
         while True:
             f = self.pump(max(0.0, due - time.monotonic()))
             now = time.monotonic()
@@ -82,15 +85,21 @@ class Host:
                     due = now + wait
                 continue
             heard = now
+            if len(f.payload) < LEAST.get(f.type, 0):
+                continue
             if f.type == o.M_ALERT:
                 self.log("alert %04X" % struct.unpack_from("<H", f.payload))
             elif f.type in answers and f.seq in (seq, 0) and match(f):
                 return f
-            elif f.type == o.M_REFUSE and f.seq == seq:
+            elif f.type == o.M_REFUSE and f.seq == seq and f.payload[2] == mtype:
                 raise Refused(*struct.unpack_from("<HBxI", f.payload))
             elif f.type == o.M_BUSY and f.seq == seq:
+                if now - other > BUSY_MAX:
+                    raise TimeoutError("%s: busy for too long" % o.TYPE_NAMES[mtype])
                 eta = struct.unpack_from("<BxHI", f.payload)[2]
                 due = now + max(0.05, min(eta / 1000.0, 4.0))
+                continue
+            other = now
 
     def hello(self):
         nonce = os.urandom(8)
@@ -113,8 +122,12 @@ class Host:
         return self.outcome_request(o.SEAL, digest + nonce, o.M_SEALED, nonce)
 
     def activate(self, authorisation):
+        """The signed outcome of this authorisation, from the meter that it names."""
         nonce = os.urandom(8)
-        return self.outcome_request(o.ACTIVATE, authorisation + nonce, o.M_OUTCOME, nonce)
+        out = self.outcome_request(o.ACTIVATE, authorisation + nonce, o.M_OUTCOME, nonce)
+        if out.kind != 2 or out.device_id != authorisation[8:16] or out.counter != int.from_bytes(authorisation[88:96], "little"):
+            raise Refusal("malformed", why="OUTCOME of something else")
+        return out
 
     def transfer(self, package, replace=False):
         """Until every block is durable. The status of the ACCEPT, and how many blocks had been there."""
@@ -166,9 +179,22 @@ class Host:
         done = set(done)
         want = m.block_count
 
+        largest, good, bad = size, 0, 0
+
+        def split(i, a, n):
+            return [(i, x, min(size, a + n - x)) for x in range(a, a + n, size)]
+
         def pieces(i):
-            n = m.block_bytes(i)
-            return [(i, a, min(size, n - a)) for a in range(0, n, size)]
+            return split(i, 0, m.block_bytes(i))
+
+        def arrived(lost):
+            """Smaller fragments when one in four is lost, larger ones again after 64 in a row that were not."""
+            nonlocal size, good, bad
+            good, bad = good + (not lost), bad + lost
+            if bad >= 4 and bad * 3 > good:
+                size, good, bad = max(64, size // 2), 0, 0
+            elif good >= 64:
+                size, good, bad = min(largest, size * 2) if not bad else size, 0, 0
         again, fresh = [], [i for i in range(want) if i not in done]
         fresh.reverse()
         opened, out, seq, last_heard, last_ping, rto = 0, {}, 0, time.monotonic(), 0.0, 0.5
@@ -195,6 +221,8 @@ class Host:
                     last_ping, rto = now, min(4.0, rto * 2)
                 continue
             last_heard, b = now, f.payload
+            if len(b) < LEAST.get(f.type, 0):
+                continue
             if f.type == o.M_REFUSE:
                 code, request, detail = struct.unpack_from("<HBxI", b)
                 if code == o.CODES["noSession"] and f.tag == self.tag:
@@ -204,8 +232,10 @@ class Host:
                 cause, _, i, a, n = struct.unpack_from("<BBHII", b)
                 self.log("NACK cause %d block %d" % (cause, i))
                 if cause == 1 and f.seq in out:
-                    again.append(out.pop(f.seq))
-                    out_bytes -= again[-1][2]
+                    piece = out.pop(f.seq)
+                    out_bytes -= piece[2]
+                    arrived(True)
+                    again += split(*piece)
                 elif cause == 2:
                     cause2 += 1
                     if cause2 > 64:
@@ -230,9 +260,12 @@ class Host:
                     if i in done or back == 0 or (back <= 64 and bits >> (back - 1) & 1) or any(
                             x == i and y <= a and a + n <= y + z for x, y, z in ranges):
                         out_bytes -= out.pop(q)[2]
+                        arrived(False)
                     elif back > 64 or bin(bits & ((1 << (back - 1)) - 1)).count("1") + 1 >= 3 or f.seq:
-                        again.append(out.pop(q))
+                        del out[q]
                         out_bytes -= n
+                        arrived(True)
+                        again += split(i, a, n)
                 if f.seq and not out and not again and (not fresh or opened >= credit):
                     held = {x for x, _, _ in ranges}
                     for i in set(range(want)) - done - set(fresh):      # sent, not durable: what no range accounts for

@@ -10,6 +10,10 @@ import struct
 import sys
 import time
 
+if __name__ == "__main__":      # before the slower imports
+    for _number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(_number, lambda *_: sys.exit(0))
+
 import ota1 as o
 from ota1 import Authorisation, Manifest, PublicKey, Refusal
 
@@ -442,7 +446,7 @@ class Meter:
             raise Refusal("trialRunning")
         b = f.payload
         flags, _, msize, nonce = struct.unpack_from("<BBHI", b)
-        if not 188 <= msize <= 1024 or len(b) < 8 + msize + 124:
+        if len(b) < 8 + msize + 124:
             raise Refusal("malformed")
         octets, header, gbcs = b[8:8 + msize], b[8 + msize:68 + msize], b[68 + msize:132 + msize]
         if self.session and self.manifest.octets == octets and self.session.nonce == nonce:
@@ -533,6 +537,8 @@ class Meter:
         s = self.session
         if self.activating_at is not None:
             return
+        if not f.size and not f.spoilt:
+            raise Refusal("malformed")
         if s is None or f.tag != s.tag:
             if not f.spoilt:
                 raise Refusal("noSession")
@@ -724,7 +730,7 @@ class Meter:
             return self.answer(f, a, known["result"], nonce)
         if a.counter <= r["originatorCounter"]:
             raise Refusal("originatorCounterUsed", r["originatorCounter"] & 0xFFFFFFFF)
-        now = self.wall()
+        now = int(self.wall())
         if a.not_before and now < a.not_before:
             raise Refusal("authorisationNotYetValid")
         if a.not_after != 0xFFFFFFFF and now > a.not_after:
@@ -751,13 +757,14 @@ class Meter:
 
     HANDLERS = {o.HELLO: on_hello, o.OFFER: on_offer, o.MAP: on_map, o.SEAL: on_seal, o.ACTIVATE: on_activate,
                 o.READ_VERSION: on_read_version, o.STATE: on_state, o.ABORT: on_abort, o.PING: on_ping}
-    LEAST = {o.HELLO: 18, o.OFFER: 8, o.DATA: 1, o.MAP: 2, o.SEAL: 40, o.ACTIVATE: 240, o.READ_VERSION: 8, o.STATE: 0, o.ABORT: 1,
+    LEAST = {o.HELLO: 18, o.OFFER: 8, o.DATA: 0, o.MAP: 2, o.SEAL: 40, o.ACTIVATE: 240, o.READ_VERSION: 8, o.STATE: 0, o.ABORT: 1,
              o.PING: 0}
 
 
 # ---------------------------------------------------------------- the line
 
 def serve(meter_for, path):
+    """Until hang-up. Prints "ready" once it listens."""
     fd = o.open_raw(path)
     waiting = bytearray()
 
@@ -767,6 +774,7 @@ def serve(meter_for, path):
     decoder = o.StreamDecoder()
     epoch = meter.r["bootEpoch"]
     poll = select.poll()
+    print("ready", flush=True)
     while True:
         quiet = meter.next_deadline()
         poll.register(fd, select.POLLIN | (select.POLLOUT if waiting else 0))
@@ -806,12 +814,9 @@ def main(argv=None):
     p.add_argument("--state", required=True)
     p.add_argument("--profile", required=True)
     p.add_argument("--verbose", action="store_true")
-    p.add_argument("--die-after-blocks", type=int, metavar="N", help="end at once when N blocks became durable")
+    p.add_argument("--die-after-blocks", type=int, metavar="N", help="end with 9 when N more blocks became durable")
     p.add_argument("--fail-trial", action="store_true", help="the new image never confirms; the meter reverts")
     a = p.parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(0))
     start = time.monotonic()
 
     def log(text):
@@ -823,7 +828,11 @@ def main(argv=None):
     except (OSError, ValueError, KeyError) as e:
         print("meter: profile: %s" % (e,), file=sys.stderr)
         return 2
-    serve(lambda send: Meter(profile, a.state, send, log=log, die_after=a.die_after_blocks, fail_trial=a.fail_trial), a.tty)
+    try:
+        serve(lambda send: Meter(profile, a.state, send, log=log, die_after=a.die_after_blocks, fail_trial=a.fail_trial), a.tty)
+    except OSError as e:
+        print("meter: %s" % e, file=sys.stderr)
+        return 3
     return 0
 
 

@@ -132,16 +132,15 @@ assert FIXED.size == 124
 
 
 class Manifest:
-    """A well-formed manifest; raises Refusal otherwise. The signature is not checked here."""
+    """A well-formed manifest; raises Refusal otherwise. The signature is not checked here. `short`: the code for one that is
+    too short, "truncated" for a verifier."""
 
-    def __init__(self, octets):
+    def __init__(self, octets, short="malformed"):
         octets = bytes(octets)
-        if not 188 <= len(octets) <= 1024:
-            raise Refusal("malformed", why="manifest size")
+        if len(octets) < 188:
+            raise Refusal(short, why="manifest below 188 octets")
         if octets[:4] != b"S1MF":
             raise Refusal("malformed", why="manifest magic")
-        if int.from_bytes(octets[6:8], "little") != len(octets):
-            raise Refusal("malformed", why="manifestBytes")
         if octets[4] != 1:
             raise Refusal("unsupportedVersion", why="manifest major")
         (_, _, self.minor, size, self.profile, self.encoding, self.block_shift, res1, self.block_count, self.image_bytes,
@@ -152,12 +151,17 @@ class Manifest:
         def need(ok, why):
             if not ok:
                 raise Refusal("malformed", why=why)
+        need(size == len(octets) and size <= 1024, "manifestBytes")
+        if self.profile != 1:
+            raise Refusal("unsupportedProfile")
+        if self.encoding != 0:
+            raise Refusal("unsupportedEncoding")
         need(res1 == 0 and res2 == 0, "manifest reserved")
         need(8 <= self.block_shift <= 16, "blockShift")
         need(1 <= self.image_bytes <= 10_240_000, "imageBytes")
         need(self.block_count == (self.image_bytes + (1 << self.block_shift) - 1) >> self.block_shift, "blockCount")
         need(self.block_count <= 65535, "blockCount limit")
-        need(self.encoding != 0 or self.decoded_bytes == self.image_bytes, "decodedBytes")
+        need(self.decoded_bytes == self.image_bytes, "decodedBytes")
         need(self.applicable_max >= self.applicable_min, "applicableFrom")
         need(self.hw_max >= self.hw_min, "hardware range")
         end, at, last, critical, self.label = size - 64, 124, -1, False, None
@@ -178,10 +182,6 @@ class Manifest:
             last, at = t, at + 4 + n
         if critical:
             raise Refusal("unknownCriticalField")
-        if self.profile != 1:
-            raise Refusal("unsupportedProfile")
-        if self.encoding != 0:
-            raise Refusal("unsupportedEncoding")
         self.octets = octets
         self.signed = CTX_MANIFEST + octets[:-64]
         self.signature = octets[-64:]
@@ -237,23 +237,21 @@ class Package:
         if len(data) < HEAD.size:
             raise Refusal("truncated")
         _, major, minor, self.kind, res1, total, self.first, self.run, msize, res2 = HEAD.unpack_from(data)
-        if major != 1:
-            raise Refusal("unsupportedVersion", why="container major")
-        if minor or res1 or res2:
-            raise Refusal("malformed", why="container minor or reserved")
+        if major != 1 or minor != 0:
+            raise Refusal("unsupportedVersion", why="container version")
+        if res1 or res2:
+            raise Refusal("malformed", why="container reserved")
         if self.kind not in (1, 2):
             raise Refusal("unknownKind")
         if len(data) < total:
             raise Refusal("truncated")
         if len(data) > total:
             raise Refusal("trailingOctets")
-        if not 188 <= msize <= 1024:
-            raise Refusal("malformed", why="manifestBytes")
         if total < 152 + msize:
             raise Refusal("badLength")
         if zlib.crc32(data[:148 + msize]) != int.from_bytes(data[148 + msize:152 + msize], "little"):
             raise Refusal("badCrc")
-        self.manifest = m = Manifest(data[24:24 + msize])
+        self.manifest = m = Manifest(data[24:24 + msize], short="truncated")
         self.header = bytes(data[24 + msize:84 + msize])
         self.gbcs = bytes(data[84 + msize:148 + msize])
         if self.run < 1 or self.first + self.run > m.block_count:
@@ -365,7 +363,6 @@ class Outcome:
 
 VERSION = 0x10
 PAYLOAD_MAX = 8192
-HOST_PAYLOAD_MAX = 1024     # no frame of a meter has more
 COBS_MAX = 8250
 
 

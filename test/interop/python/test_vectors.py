@@ -176,6 +176,8 @@ class TestPackages(WithKeys):
     def test_good(self):
         self.assertEqual(self.code(self.image.package()), "ok")
         self.assertEqual(self.code(self.image.part(3, 4)), "ok")
+        self.assertEqual(self.code(self.image.part(0, 20), supplier=self.keys.stranger), "gbcsSignature")
+        self.assertEqual(self.code(self.image.part(0, 19), supplier=self.keys.stranger), "ok")
         high = self.image.gbcs[:32] + (o.N - int.from_bytes(self.image.gbcs[32:], "big")).to_bytes(32, "big")
         self.assertEqual(self.code(self.repack(self.image, gbcs=high)), "ok")
 
@@ -188,9 +190,17 @@ class TestPackages(WithKeys):
             self.assertEqual(self.code(p[:at] + bytes((p[at] ^ 1,)) + p[at + 1:]), "badCrc", at)
         self.assertEqual(self.code(b"X" + p[1:]), "malformed")
         self.assertEqual(self.code(p[:4] + b"\2" + p[5:]), "unsupportedVersion")
+        self.assertEqual(self.code(p[:5] + b"\1" + p[6:]), "unsupportedVersion")
         self.assertEqual(self.code(p[:6] + b"\3" + p[7:]), "unknownKind")
+        self.assertEqual(self.code(p[:7] + b"\1" + p[8:]), "malformed")
+        self.assertEqual(self.code(p[:22] + b"\1" + p[23:]), "malformed")
         longer = p[:8] + struct.pack("<I", len(p) + 4) + p[12:]
         n = 148 + len(self.image.octets)
+        for at, value, code in ((12, 1, "malformed"), (16, 0, "malformed"), (16, 19, "malformed"), (16, 21, "malformed")):
+            head = p[:at] + struct.pack("<I", value) + p[at + 4:n]
+            self.assertEqual(self.code(head + struct.pack("<I", zlib.crc32(head)) + p[n + 4:]), code)
+        short = o.build_container(self.image.octets[:187], self.image.header, self.image.gbcs, self.image.blocks)
+        self.assertEqual(self.code(short), "truncated")
         longer = longer[:n] + struct.pack("<I", zlib.crc32(longer[:n])) + longer[n + 4:] + bytes(4)
         self.assertEqual(self.code(longer), "badLength")
         self.assertEqual(self.code(p, manufacturer=k.stranger), "unknownKey")
@@ -212,7 +222,16 @@ class TestPackages(WithKeys):
                               (dict(tlvs=struct.pack("<HH", 1, 0)), "malformed"),
                               (dict(tlvs=struct.pack("<HHHH", 7, 0, 7, 0)), "malformed"),
                               (dict(tlvs=struct.pack("<HH", 7, 2) + b"x"), "malformed"),
-                              (dict(hw_max=0x1112), "otaHeaderMismatch"),
+                              (dict(tlvs=struct.pack("<HH", 0x8001, 0) + b"x"), "malformed"),
+                              (dict(tlvs=struct.pack("<HH", 1, 65) + b"x" * 65), "malformed"),
+                              (dict(tlvs=struct.pack("<HH", 1, 1) + b"\xff"), "malformed"),
+                              (dict(tlvs=struct.pack("<HHHH", 0x8001, 0, 7, 0)), "malformed"),
+                              (dict(tlvs=struct.pack("<HH", 7, 833) + bytes(833)), "malformed"),
+                              (dict(tlvs=struct.pack("<HH", 7, 832) + bytes(832)), "ok"),
+                              (dict(profile=2, encoding=1, res1=1), "unsupportedProfile"), (dict(encoding=1, res1=1), "unsupportedEncoding"),
+                              (dict(profile=2, tlvs=struct.pack("<HH", 0x8001, 0)), "unsupportedProfile"),
+                              (dict(major=2, res1=1, profile=2), "unsupportedVersion"),
+                              (dict(hw_max=0x1110), "malformed"), (dict(hw_max=0x1112), "otaHeaderMismatch"),
                               (dict(image_hash=bytes(32)), "imageHashMismatch")):
             other = Image(k, **changes)
             data = self.repack(other, blocks=getattr(other, "blocks", i.blocks))
@@ -227,7 +246,12 @@ class TestPackages(WithKeys):
         with contextlib.redirect_stdout(out):
             self.assertEqual(verify_package.main(args + [self.keys.pub("supplier"), "--json"]), 0)
             self.assertEqual(verify_package.main(args + [self.keys.pub("dco")]), 14)
-        good, bad = [json.loads(line) for line in out.getvalue().splitlines()]
+            with open(path, "wb") as f:
+                f.write(self.image.part(5, 3))
+            self.assertEqual(verify_package.main(args + [self.keys.pub("supplier")]), 0)
+            self.assertEqual(verify_package.main([path + ".none"] + args[1:] + [self.keys.pub("supplier")]), 2)
+        good, bad, part = [json.loads(line) for line in out.getvalue().splitlines()]
+        self.assertEqual((part["ok"], part["blockCount"]), (True, 20))
         self.assertEqual((good["ok"], good["blockCount"], good["imageHash"]), (True, 20, self.image.manifest.image_hash.hex()))
         self.assertEqual((bad["ok"], bad["code"]), (False, "gbcsSignature"))
 
@@ -467,6 +491,151 @@ class TestMeter(WithKeys):
         got = [f.type for i in range(4, 8) for f in rig.data(image, i)]
         self.assertEqual(got, [o.M_SACK] * 2)                                                 # every max(2, 4 / 4) durable blocks
 
+    def test_when_a_sack_is_sent(self):
+        image = Image(self.keys, size=80 * 256)
+        for window, every in ((2, 1), (3, 1), (4, 2), (11, 2), (12, 3), (16, 4), (64, 16)):
+            rig = Rig(self, windowBlocks=window)
+            rig.offer(image)
+            got = [len(rig.data(image, i)) for i in range(2 * every)]
+            self.assertEqual(got, ([0] * (every - 1) + [1]) * 2, window)
+        rig = Rig(self, windowBlocks=64)                                                      # 48 frames
+        rig.offer(image)
+        got = [[f.type for f in rig.data(image, 0, image.blocks[0][i:i + 1], i)] for i in range(48)]
+        self.assertEqual(got, [[]] * 47 + [[o.M_SACK]])
+        rig.ping()
+        got = [rig.data(image, 0, b"", 0, seq=rig.seq + 1)] + [rig.data(image, 0, image.blocks[0][:1]) for _ in range(48)]
+        self.assertEqual([[f.type for f in g] for g in got], [[o.M_REFUSE]] + [[]] * 47 + [[o.M_SACK]])
+        self.assertEqual(rig.data(image, 0, image.blocks[0][:1], seq=rig.seq + 2)[0].type, o.M_SACK)      # newly missing
+        self.assertEqual(rig.data(image, 0, image.blocks[0][:1], seq=rig.seq + 3), [])                    # not newly
+        self.assertEqual(rig.sack(rig.data(image, 1, seq=rig.seq + 5)[0])["seen"] & 15, 0b0110)
+        self.assertEqual(rig.sack(self.first_at(image, 2)[0])["seen"], 0)
+        self.assertEqual(self.first_at(image, 1), [])
+
+    def first_at(self, image, seq):
+        rig = Rig(self)
+        rig.offer(image)
+        return rig.data(image, 0, b"x", seq=seq)
+
+    def test_order_of_ranges(self):
+        image, rig = self.image, Rig(self)
+        rig.offer(image)
+        b = image.blocks
+        for i in (9, 2, 5):
+            rig.data(image, i, b[i][10:20], 10)
+        rig.data(image, 2, b[2][:5], 0)
+        rig.data(image, 9, b[3])                                                              # fails only once whole
+        (n,) = rig.data(image, 5, b[6])
+        self.assertEqual(n.type, o.M_NACK)
+        rig.data(image, 5, b[5][:1], 0)
+        self.assertEqual(rig.ping()["ranges"], [(2, 0, 5), (2, 10, 10), (5, 0, 1)])
+        for i in range(40):
+            rig.data(image, 12, b[12][2 * i:2 * i + 1], 2 * i)
+        s = rig.ping()
+        self.assertEqual((len(s["ranges"]), s["ranges"][2], s["ranges"][31]), (32, (5, 0, 1), (12, 56, 1)))
+
+    def test_short_messages_and_limits(self):
+        image, rig = self.image, Rig(self)
+        rig.offer(image)
+        for mtype, least in ((o.HELLO, 18), (o.OFFER, 8), (o.DATA, 1), (o.MAP, 2), (o.SEAL, 40), (o.READ_VERSION, 8), (o.ABORT, 1)):
+            for n in {0, least - 1}:
+                rig.refused("malformed", mtype, bytes(n), tag=rig.tag)
+        rig.refused("authorisationMalformed", o.ACTIVATE, bytes(239))
+        rig.refused("malformed", o.MAP, struct.pack("<H", 4), tag=rig.tag)
+        rig.refused("unknownMessage", 0x00)
+        rig.refused("unknownMessage", 0x3F)
+        rig.now += 0.2
+        for mtype in (0x40, 0x42, 0x4B, 0xFF):
+            self.assertEqual(rig.tell(mtype, bytes(40)), [])
+        self.assertEqual(len(rig.tell(0x3F)), 1)
+        self.assertEqual(rig.tell(o.MAP, bytes(2), tag=1), [])                                # all four share the 100 ms
+        self.assertEqual(rig.tell(o.SEAL), [])
+        self.assertEqual(rig.tell(o.HELLO, bytes(18), version=0x20), [])
+        self.assertEqual(len(rig.tell(o.ACTIVATE)), 1)                                        # the others do not
+        rig.now += 0.1
+        f = rig.refused("noSession", o.MAP, bytes(2), tag=0x55)
+        self.assertEqual(f.tag, 0x55)
+        self.assertEqual(rig.refused("unsupportedVersion", o.HELLO, bytes(18), version=0x25).version, 0x10)
+        f = rig.ask(o.HELLO, bytes(30), o.M_HELLO, version=0x1F)                              # another minor, more octets
+        self.assertEqual(len(f.payload), 66)
+        rig.ask(o.SEAL, image.manifest.digest + bytes(9), o.M_REFUSE, tag=99)                 # the tag does not matter: incomplete
+        self.assertEqual(rig.data(image, 0, b"x", seq=0), [])
+
+    def test_offer_repeats_and_same(self):
+        image, rig = self.image, Rig(self)
+        rig.offer(image, nonce=7)
+        tag = rig.tag
+        rig.fill(image, range(4))
+        a = rig.offer(image, nonce=7)
+        self.assertEqual((rig.tag, a["durable"], a["credit"]), (tag, 4, 20))
+        other = Image(self.keys, image=image.data)                                            # the same digest, signed anew
+        self.assertEqual(other.manifest.digest, image.manifest.digest)
+        self.assertNotEqual(other.gbcs, image.gbcs)
+        rig.refused("otherImageHeld", o.OFFER, other.offer(8))
+        self.assertEqual(rig.ask(o.PING, tag=tag).type, o.M_SACK)                             # refused: the session stays
+        same = Image(self.keys, image=image.data)
+        same.gbcs = image.gbcs
+        self.assertEqual(rig.offer(same, nonce=8)["durable"], 4)
+        self.assertNotEqual(rig.tag, tag)
+        tag = rig.tag
+        running = Image(self.keys, image_hash=OLD_HASH, counter=5)
+        a = rig.offer(running, nonce=9)
+        self.assertEqual((a["status"], a["durable"], a["credit"]), (1, 20, 0))
+        self.assertEqual(rig.ask(o.PING, tag=tag).type, o.M_SACK)                             # and goes on
+        self.assertEqual(rig.offer(other, nonce=10, flags=1)["durable"], 0)
+        rig.fill(other)
+        self.assertEqual(rig.seal(other).code, 0)
+        a = rig.offer(other, nonce=11)
+        self.assertEqual((a["status"], a["durable"], a["credit"]), (2, 20, 0))
+        rig.refused("otherImageHeld", o.OFFER, image.offer(12))
+        rig.refused("counterTooLow", o.OFFER, Image(self.keys, image_hash=OLD_HASH, counter=4).offer(), 5)
+
+    def test_erase_budget(self):
+        a, b, rig = self.image, Image(self.keys, seed=2), Rig(self)
+        for i in range(24):
+            rig.offer((a, b)[i & 1], nonce=i + 1, flags=1)
+        rig.start()
+        rig.refused("eraseBudgetSpent", o.OFFER, a.offer(99, 1))
+        self.assertEqual(rig.offer(b, nonce=100)["status"], 0)                                # nothing is erased for it
+        rig.wall += 24 * 3600 + 1
+        rig.offer(a, nonce=101, flags=1)
+
+    def test_storage_fails(self):
+        image, rig = self.image, Rig(self)
+        rig.offer(image)
+        real, os_fsync = meter_module.os.fsync, meter_module.os
+
+        def broken(fd):
+            raise OSError(5, "no")
+        try:
+            os_fsync.fsync = broken
+            rig.fill(image, range(3))
+            rig.refused("storageFailed", o.DATA, image.blocks[3], tag=rig.tag, seq=4, block=3)
+            self.assertIsNone(rig.m.session)
+        finally:
+            os_fsync.fsync = real
+        self.assertEqual(rig.offer(image, nonce=2)["durable"], 0)
+        rig.fill(image)
+        try:
+            os_fsync.fsync = broken
+            rig.refused("storageFailed", o.SEAL, image.manifest.digest + bytes(8))
+        finally:
+            os_fsync.fsync = real
+        self.assertEqual(rig.state()["phase"], 2)
+        self.assertEqual(rig.seal(image).code, 0)
+
+    def test_heard_and_spoilt(self):
+        image, rig = self.image, Rig(self)
+        rig.offer(image)
+        rig.later(119)
+        raw = o.encode_frame(o.DATA, rig.tag, 1, image.blocks[0], block=0)
+        rig.m.on_frame(raw[:-1] + bytes((raw[-1] ^ 1,)))
+        self.assertEqual(o.decode_frame(rig.sent[0]).type, o.M_NACK)
+        rig.later(2)
+        rig.refused("noSession", o.MAP, bytes(2), tag=rig.tag)                                # a spoilt frame is no sign of life
+        rig.sent.clear()
+        rig.m.on_frame(raw[:-1] + bytes((raw[-1] ^ 1,)))                                      # nor NACKed outside its session
+        self.assertEqual(rig.sent, [])
+
     def test_abort_timeout_and_tags(self):
         image, rig = self.image, Rig(self)
         rig.offer(image)
@@ -495,11 +664,17 @@ class TestMeter(WithKeys):
         self.assertEqual(struct.unpack_from("<HH", got[1].payload), (0x8F1C, 32))
         self.assertEqual(rig.state()["phase"], 0)
         self.assertEqual(rig.seal(wrong_hash, bytes(8)).code, 2)                              # a repeat
-        self.assertEqual(rig.seal(wrong_hash, b"another.").code, 1)
+        out = rig.seal(wrong_hash, b"another.")
+        self.assertEqual((out.code, out.image_hash), (2, o.sha256(wrong_hash.data)))
+        self.assertEqual(rig.seal(self.image).code, 1)
         unsigned = Image(self.keys)
         unsigned.gbcs = o.sign(self.keys.dco, unsigned.data)
         rig.offer(unsigned)
+        self.assertEqual(rig.seal(wrong_hash).code, 1)                                        # the next image has begun
         rig.fill(unsigned)
+        tag = rig.tag
+        f = rig.ask(o.SEAL, unsigned.manifest.digest + bytes(8), o.M_SEALED)                  # tag 0 in the request
+        self.assertEqual((f.tag, o.Outcome(f.payload).code), (tag, 4))
         self.assertEqual(rig.seal(unsigned).code, 4)
         self.assertEqual(rig.state()["phase"], 0)
 
@@ -508,7 +683,10 @@ class TestMeter(WithKeys):
         rig = Rig(self).sealed(image)
         k, good = self.keys, self.auth(image)
         n = b"nonce..1"
-        for octets, code in ((good[:-1], "authorisationMalformed"), (b"X" + good[1:], "authorisationMalformed"),
+        for octets, code in ((good[:-1], "authorisationMalformed"), (good[:5] + b"\1" + good[6:], "authorisationMalformed"),
+                             (good[:4] + b"\2" + good[5:], "unsupportedVersion"), (good[:6] + b"\1" + good[7:], "authorisationMalformed"),
+                             (self.auth(image, 0), "authorisationMalformed"), (self.auth(image, 1 << 63), "authorisationMalformed"),
+                             (self.auth(image, not_before=2, not_after=1), "authorisationMalformed"), (b"X" + good[1:], "authorisationMalformed"),
                              (self.auth(image, device_id=bytes(8)), "authorisationWrongDevice"),
                              (self.auth(image, supplier=k.stranger), "supplierSignatureBad"),
                              (self.auth(image, dco=k.stranger), "countersignatureBad"),
@@ -520,6 +698,7 @@ class TestMeter(WithKeys):
         self.assertEqual(rig.ask(o.ACTIVATE, good + n, o.M_BUSY).payload[0], 3)
         rig.refused("trialRunning", o.ACTIVATE, self.auth(image, 11) + n)
         rig.refused("trialRunning", o.OFFER, image.offer())
+        self.assertEqual(rig.tell(o.DATA, b"x", 5), [])
         self.assertEqual(rig.ask(o.PING, want=o.M_BUSY).payload[0], 3)
         self.assertEqual(rig.state()["phase"], 4)
         rig.later(0.1)
@@ -583,7 +762,7 @@ class TestOnAPty(WithKeys):
             tty.setraw(slave)
             self.ends += [master, slave]            # the slave stays open: no hang-up while a side is away
             self.names.append(os.ttyname(slave))
-        self.stop, self.spoil, self.rng = False, 0.0, random.Random(3)
+        self.stop, self.spoil, self.octet_loss, self.rng = False, 0.0, 0.0, random.Random(3)
         self.thread = threading.Thread(target=self.join_lines, daemon=True)
         self.thread.start()
         with open(os.path.join(self.dir, "profile.json"), "w") as f:
@@ -599,6 +778,11 @@ class TestOnAPty(WithKeys):
                 if self.spoil and self.rng.random() < self.spoil:
                     at = self.rng.randrange(len(data))
                     data = data[:at] + (self.rng.randbytes(1) if self.rng.random() < 0.5 else b"") + data[at + 1:]
+                if self.octet_loss:
+                    data = bytearray(data)
+                    at = 0
+                    while (at := at + 1 + int(self.rng.expovariate(self.octet_loss))) <= len(data):
+                        data[at - 1] ^= 1 << self.rng.randrange(8)
                 to = b if fd == a else a
                 while data:
                     data = data[os.write(to, data):]
@@ -608,14 +792,19 @@ class TestOnAPty(WithKeys):
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGTERM)
             self.process.wait(5)
+            self.process.stdout.close()
         self.stop = True
         self.thread.join(2)
         for fd in self.ends:
             os.close(fd)
 
     def meter(self, *more):
+        if self.process:
+            self.process.stdout.close()
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "meter.py"), "--tty", self.names[0], "--state",
-                                         os.path.join(self.dir, "state"), "--profile", os.path.join(self.dir, "profile.json"), *more])
+                                         os.path.join(self.dir, "state"), "--profile", os.path.join(self.dir, "profile.json"), *more],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.assertEqual(self.process.stdout.readline(), b"ready\n")
 
     def test_whole_way_with_a_cut(self):
         image = Image(self.keys, size=1_000_000, shift=12)
@@ -646,6 +835,22 @@ class TestOnAPty(WithKeys):
         self.assertLess(seconds, 30)
         print("\n1 MB over a PTY with a cut at block 100: %.2f s, %d octets sent" % (seconds, host.sent_bytes))
 
+    def test_many_cuts(self):
+        image = Image(self.keys, size=200_000, shift=12)                                      # 49 blocks
+        package = o.Package(image.package())
+        self.meter("--die-after-blocks", "15")
+        host = Host(self.names[1])
+        box = []
+        t = threading.Thread(target=lambda: box.append(host.transfer(package)))
+        t.start()
+        for i in range(3):
+            self.assertEqual(self.process.wait(30), 9)
+            self.meter("--die-after-blocks", "15")
+        t.join(60)
+        self.assertEqual(box, [(0, 0)])
+        self.assertEqual(host.hello()["bootEpoch"], 4)
+        self.assertEqual(host.seal(image.manifest.digest).code, 0)
+
     def test_bad_line(self):
         image = Image(self.keys, size=300_000, shift=12)
         self.spoil = 0.05
@@ -656,6 +861,16 @@ class TestOnAPty(WithKeys):
         self.assertEqual(host.seal(image.manifest.digest).code, 0)
         print("\n300 kB over a line that spoils or loses an octet in every 20th read: %.2f s, %d octets sent" % (
             time.monotonic() - start, host.sent_bytes))
+
+    def test_very_bad_line(self):
+        image = Image(self.keys, size=100_000, shift=12)
+        self.octet_loss = 1 / 1000
+        self.meter()
+        host = Host(self.names[1], device_key=o.PublicKey(self.keys.device.public_key()))
+        start = time.monotonic()
+        self.assertEqual(host.transfer(o.Package(image.package())), (0, 0))
+        self.assertEqual(host.seal(image.manifest.digest).code, 0)
+        print("\n100 kB over a line that spoils one octet in 1,000: %.2f s, %d octets sent" % (time.monotonic() - start, host.sent_bytes))
 
     def test_programs(self):
         image = Image(self.keys, size=50_000, shift=12)
@@ -677,7 +892,6 @@ class TestOnAPty(WithKeys):
         tty.setraw(slave)
         self.names[0] = os.ttyname(slave)
         self.meter("--verbose")
-        time.sleep(0.5)
         os.close(slave)
         os.close(master)
         self.assertEqual(self.process.wait(5), 0)

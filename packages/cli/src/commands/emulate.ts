@@ -10,7 +10,7 @@ import { meterKeys } from '../meter/meter-keys.js';
 import { readProfile } from '../meter/profile.js';
 import { rows, versionText } from '../output/style.js';
 import type { CommonFlags, Finish, Job } from '../run-command.js';
-import { pathFrom } from '../shell.js';
+import { pathFrom, untilInterrupted } from '../shell.js';
 
 export interface EmulateFlags extends CommonFlags {
   readonly profile?: string;
@@ -27,7 +27,7 @@ const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
 
 /** A virtual meter that runs until it is told to stop. */
 export async function emulate(job: Job, flags: EmulateFlags): Promise<Finish> {
-  const interruption = job.shell.interruption();
+  const interrupted = untilInterrupted(job.shell);
   const path = (given: string | undefined): string | undefined => given && pathFrom(job.shell, given);
   const flashPath = path(flags.flash);
   const token = flags.tokenFile === undefined ? undefined : readToken(pathFrom(job.shell, flags.tokenFile));
@@ -73,7 +73,7 @@ export async function emulate(job: Job, flags: EmulateFlags): Promise<Finish> {
       tell: ({ kind, detail }) => job.report.event(kind, { detail }, `${kind}: ${detail}`),
     });
     sayReady(job, meter, doors, { seed, flashPath, keys: keys.folder });
-    await Promise.race([untilAborted(interruption), ended.promise]);
+    await Promise.race([interrupted, ended.promise]);
   } finally {
     await doors?.close();
     await meter.close();
@@ -117,11 +117,6 @@ function sayReady(job: Job, meter: BenchMeter, doors: Doors, { seed, flashPath, 
       ['seed', String(seed)],
     ]),
   );
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** A promise that is rejected by `fail`, also when nobody waits for it yet. */

@@ -22,6 +22,7 @@ type Failed = Extract<SenderResult, { kind: 'failed' }>;
 export function tellEvents(report: Reporter, plan: SenderPlan): (event: SenderEvent | LinkEvent) => void {
   const totalBytes = plan.image?.blocks.reduce((sum, block) => sum + block.length, 0) ?? 0;
   let isBusyTold = false;
+  let isFound = false;
   return (event) => {
     const { kind, ...fields } = event;
     switch (event.kind) {
@@ -37,6 +38,7 @@ export function tellEvents(report: Reporter, plan: SenderPlan): (event: SenderEv
         isBusyTold = true;
         return report.event(kind, fields, `the meter is busy (${event.cause})`);
       case 'meter-found': {
+        isFound = true;
         const { deviceId, runningVersion, securityCounter, phase, bootEpoch } = event.meter;
         const found = {
           deviceId: formatDeviceId(deviceId),
@@ -55,7 +57,8 @@ export function tellEvents(report: Reporter, plan: SenderPlan): (event: SenderEv
         return report.event(kind, fields);
       case 'link-lost':
       case 'link-failed':
-        return report.event(kind, fields, event.detail);
+        // Before a meter was found it ends the run, and is said there.
+        return report.event(kind, fields, isFound ? event.detail : undefined);
       case 'session-lost':
         return report.event(kind, fields, 'the meter lost the session; asking what it holds');
       case 'sealing':

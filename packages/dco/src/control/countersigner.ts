@@ -23,7 +23,7 @@ import { parseRequestId } from '../identifiers.js';
 import { CONTROL_DAY_MS, CONTROL_HOUR_MS, CONTROL_JOURNAL_SEGMENT_BYTES, REWRITE_BATCH_RECORDS } from '../limits.js';
 import type { ControlRefusalCode } from '../store/records.js';
 import { openStoreView } from './store-view.js';
-import type { StoreView } from './store-view.js';
+import type { HeldForDevice, StoreView } from './store-view.js';
 
 export interface CountersignerOptions {
   readonly files: FilePort;
@@ -172,7 +172,7 @@ class OpenCountersigner implements Countersigner {
       return no('device', 'the authorisation is for another device than the request');
     if (toHex(authorisation.imageHash) !== request.firmwareHash.toUpperCase())
       return no('hash', 'the authorisation names another hash than the request');
-    return this.#view.use(authorisation, (held) => {
+    const judge = (held: HeldForDevice | undefined): CountersignatureAnswer | undefined => {
       if (held === undefined) return no('not-held', 'no image with this manifest digest is held whole and authentic');
       if (!equalOctets(held.manifest.imageHash, authorisation.imageHash))
         return no('hash', 'the image held has another hash than the authorisation names');
@@ -201,7 +201,10 @@ class OpenCountersigner implements Countersigner {
         );
       }
       return undefined;
-    });
+    };
+    return this.#view.use(authorisation, judge, (error) =>
+      no('unavailable', `the store cannot be read: ${error.message}`),
+    );
   }
 
   #rateRefusal(nowMs: number): CountersignatureAnswer | undefined {

@@ -4,6 +4,7 @@ import type { Authorisation, CryptoPort, Manifest, TrustAnchors } from '@smets1/
 import type { FilePort } from '@smets1/journal';
 import { sendableImage } from '../store/image.js';
 import type { MeterRecord } from '../store/records.js';
+import { DcoError } from '../error.js';
 import { emptyState, isListed } from '../store/state.js';
 import type { StoreState } from '../store/state.js';
 import { readState } from '../store/store.js';
@@ -16,8 +17,12 @@ export interface HeldForDevice {
 }
 
 export interface StoreView {
-  /** Asks `judge` with what was read before; should that make it refuse, once more with the journal read afresh. */
-  use<T>(authorisation: Authorisation, judge: (held: HeldForDevice | undefined) => T | undefined): T | undefined;
+  /** Asks `judge` with what was read before; should that make it refuse, once more with the journal read afresh, or `failed` when it does not read. */
+  use<T>(
+    authorisation: Authorisation,
+    judge: (held: HeldForDevice | undefined) => T | undefined,
+    failed: (error: DcoError) => T,
+  ): T | undefined;
 }
 
 export function openStoreView(options: {
@@ -55,12 +60,17 @@ export function openStoreView(options: {
   };
 
   return {
-    use(authorisation, judge) {
+    use(authorisation, judge, failed) {
       const early = judge(look(authorisation));
       if (early === undefined) return undefined;
       // What is held and listed only grows from one 11.3 to the next, so a refusal may be out of date. So may what is known of a meter's
       // version, which is why the meter judges that too.
-      refresh();
+      try {
+        refresh();
+      } catch (error) {
+        if (error instanceof DcoError) return failed(error);
+        throw error;
+      }
       return judge(look(authorisation));
     },
   };

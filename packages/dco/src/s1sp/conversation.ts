@@ -1,6 +1,7 @@
 /** One conversation with one meter, in words that the journal keeps: what the meter signed, or why it is no use, or not yet. */
 import { randomBytes } from 'node:crypto';
 import { runSender } from '@smets1/host';
+import type { TimePort } from '@smets1/host';
 import { equalOctets, formatDeviceId, parseDeviceId, refusalOf, toHex } from '@smets1/protocol';
 import type {
   CryptoPort,
@@ -28,6 +29,8 @@ export interface Conversation {
   readonly signal: AbortSignal;
   readonly tell: (event: Omit<StageEvent, 'atMs' | 'requestId' | 'deviceId'>) => void;
   readonly nowMs: () => number;
+  /** How the link keeps time; the machine's own unless given. */
+  readonly time: TimePort | undefined;
 }
 
 export type Spoken =
@@ -78,6 +81,7 @@ export async function speak(conversation: Conversation): Promise<Spoken> {
       crypto: conversation.crypto,
       signal: conversation.signal,
       onEvent: events,
+      ...(conversation.time === undefined ? {} : { time: conversation.time }),
       ...(device.publicKey === undefined ? {} : { deviceKey: device.publicKey }),
     });
     return spokenOf(conversation, result, meter);

@@ -2,6 +2,7 @@
  * From an admitted 11.2 or 11.3 to its response. Each step is durable before the next begins, so a crash at any moment is continued where
  * it stopped: requested → forwarding (countersigned) → sealed → activating → done.
  */
+import type { TimePort } from '@smets1/host';
 import { runTask } from '@smets1/protocol';
 import type { CryptoPort, SendableImage, TrustAnchors } from '@smets1/protocol';
 import type { Clock } from '../clock.js';
@@ -45,6 +46,8 @@ export interface ReleaseOptions {
   readonly bus: EventBus;
   /** Octets a second on each link; absent: as fast as it goes. */
   readonly ratePerLink?: number;
+  /** How links keep time; the machine's own unless given. */
+  readonly linkTime?: TimePort;
   /** Told what nobody foresaw; the request is tried again after the next start. */
   readonly report: (error: unknown) => void;
 }
@@ -341,7 +344,7 @@ class RunningReleases implements Releases {
     endAtMs?: number,
   ): Promise<Spoken> {
     const { requestId, deviceId } = request;
-    const { inventory, links, crypto, clock, ratePerLink } = this.#o;
+    const { inventory, links, crypto, clock, ratePerLink, linkTime } = this.#o;
     const device = inventory.devices.get(deviceId);
     if (device === undefined) {
       const message = `device ${deviceId} is not in the inventory any more`;
@@ -358,6 +361,7 @@ class RunningReleases implements Releases {
         image,
         authorisation,
         octetsPerSecond: ratePerLink,
+        time: linkTime,
         signal: AbortSignal.any([talk.signal, this.#stop.signal]),
         tell: (event) => this.#tell(requestId, deviceId, event),
         nowMs: () => clock.nowMs(),

@@ -34,7 +34,6 @@ const ACTIVATE = v.strictObject({
 });
 const ACKNOWLEDGE = v.strictObject({ upTo: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
 
-
 export function partOfBody(json: unknown): Answer<Part> {
   const body = check(UPDATE, json);
   if (!body.ok) return body;

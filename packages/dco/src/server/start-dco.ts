@@ -1,5 +1,6 @@
 /** Wires one DCO: store, releases, countersigner, HTTP. */
 import { nodeCrypto } from '@smets1/host';
+import type { TimePort } from '@smets1/host';
 import { GuardError, guardServer } from '@smets1/http-guard';
 import type { AllowList, GuardedServer } from '@smets1/http-guard';
 import { nodeFiles } from '@smets1/journal';
@@ -53,6 +54,8 @@ export interface DcoOptions {
   readonly token: string;
   /** Octets a second on each link to a meter; as fast as it goes unless given. */
   readonly ratePerLink?: number;
+  /** How links keep time; the machine's own unless given. */
+  readonly linkTime?: TimePort;
   readonly settings?: Partial<DcoSettings>;
   readonly clock?: Clock;
   readonly files?: FilePort;
@@ -120,7 +123,7 @@ export async function startDco(options: DcoOptions): Promise<Dco> {
   };
   try {
     control = await controlOf(options);
-    const { trust, inventory, links, ratePerLink } = options;
+    const { trust, inventory, links, ratePerLink, linkTime } = options;
     const crypto = options.crypto ?? nodeCrypto();
     const bus = eventBus();
     const nowMs = (): number => clock.nowMs();
@@ -138,6 +141,7 @@ export async function startDco(options: DcoOptions): Promise<Dco> {
       bus,
       report,
       ...(ratePerLink === undefined ? {} : { ratePerLink }),
+      ...(linkTime === undefined ? {} : { linkTime }),
     });
     const rooms: Rooms = { intake, releases, inventory, bus };
     guard = serverOf(options, rooms, report);

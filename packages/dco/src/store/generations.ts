@@ -21,22 +21,28 @@ export interface Generation {
 export function openGeneration(files: FilePort, directory: string, settings: JournalSettings): Generation {
   try {
     files.makeDirectory(directory);
-  } catch (cause) {
-    const why = errnoOf(cause);
-    throw new JournalError(
-      why === 'ENOSPC' || why === 'EDQUOT' ? 'storage-full' : 'storage-failed',
-      `${directory} cannot be used (${why}): ${String(cause)}`,
-      { cause },
-    );
-  }
-  for (let round = 0; round < GENERATION_ROUNDS_MAX; round += 1) {
-    const number = currentNumber(files, directory);
-    const journal = openJournal({ ...settings, files, directory: journalPath(directory, number) });
-    // The owner before us may have moved on between our look and our lock.
-    if (currentNumber(files, directory) === number) return { number, journal };
-    journal.close();
+    for (let round = 0; round < GENERATION_ROUNDS_MAX; round += 1) {
+      const number = currentNumber(files, directory);
+      const journal = openJournal({ ...settings, files, directory: journalPath(directory, number) });
+      // The owner before us may have moved on between our look and our lock.
+      if (currentNumber(files, directory) === number) return { number, journal };
+      journal.close();
+    }
+  } catch (error) {
+    throw storageFault(directory, error);
   }
   throw new JournalError('locked', `${directory} is being changed by another process again and again; try once more`);
+}
+
+/** What a file port threw, as the journal says it. */
+function storageFault(directory: string, error: unknown): JournalError {
+  if (error instanceof JournalError) return error;
+  const errno = errnoOf(error);
+  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
+  const why = error instanceof Error ? error.message : errno;
+  return new JournalError(isFull ? 'storage-full' : 'storage-failed', `${directory} cannot be used: ${why}`, {
+    cause: error,
+  });
 }
 
 /**
@@ -52,13 +58,14 @@ export async function nextGeneration(
 ): Promise<Generation> {
   const number = old.number + 1;
   const path = journalPath(directory, number);
-  empty(files, path);
-  const journal = openJournal({ ...settings, files, directory: path });
+  let journal: Journal | undefined;
   try {
+    empty(files, path);
+    journal = openJournal({ ...settings, files, directory: path });
     await fill(journal);
   } catch (error) {
-    journal.close();
-    throw error;
+    journal?.close();
+    throw storageFault(directory, error);
   }
   try {
     files.createMark(markPath(directory, number), 'counts');

@@ -180,7 +180,7 @@ class OpenStore implements Store {
   }
 }
 
-const SMALL_RECORD_GUESS = 700;
+const SMALL_RECORD_GUESS = 400;
 
 function partOf(record: Uint8Array): Uint8Array {
   const change = decodeChange(record);

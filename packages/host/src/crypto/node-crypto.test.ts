@@ -142,6 +142,22 @@ describe('the model of signatures', () => {
     expect(port.verify(modelled.publicKey, message, made, 'either')).toBe(false);
     expect(port.verify(key.publicKey, message, made, 'either')).toBe(false);
     expect(model.verify(key.publicKey, message, signature, 'low')).toBe(false);
+    expect(model.verify(key.publicKey, message, modelledWith(key.publicKey), 'low')).toBe(false);
+    expect(model.verify(modelled.publicKey, message, modelledWith(modelled.publicKey), 'low')).toBe(true);
+    // No point of the curve has an x beyond the field, 2^256 − 2^224 + 2^192 + 2^96 − 1.
+    expect(modelled.publicKey.subarray(1, 33)).toEqual(new Uint8Array(32).fill(0xff));
     expect(() => publicKeyPem(modelled.publicKey)).toThrow(expect.objectContaining({ code: 'key-format' }));
   });
 });
+
+/** What the model would sign with this public key, made as anybody could make it. */
+function modelledWith(publicKey: Uint8Array): Uint8Array {
+  const hashed = (...parts: readonly Uint8Array[]): Buffer =>
+    createHash('sha256')
+      .update(Buffer.concat([Buffer.from('smets1 model signature\0'), ...parts]))
+      .digest();
+  const r = hashed(publicKey, message);
+  const made = Buffer.concat([r, hashed(r)]);
+  for (const at of [0, 32]) made[at] = (made[at]! & 0x3f) | 1;
+  return new Uint8Array(made);
+}

@@ -14,7 +14,7 @@ const HALF_ORDER = octetsOf('7fffffff800000007fffffffffffffffde737d56d38bcf4279d
 const SPKI_HEAD = octetsOf('3059301306072a8648ce3d020106082a8648ce3d030107034200');
 
 /** Whether `scalar` (32 octets, big-endian) is from 1 to n − 1. */
-export function isScalar(scalar: Uint8Array): boolean {
+function isScalar(scalar: Uint8Array): boolean {
   return scalar.length === SCALAR_BYTES && isPositive(scalar) && compareOctets(scalar, ORDER) < 0;
 }
 

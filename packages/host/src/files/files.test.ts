@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -143,9 +144,9 @@ describe('a flash file', () => {
     for (const name of ['link', 'folder']) {
       expect(() => nodeFlashBacking(join(folder, name))).toThrow(expect.objectContaining({ code: 'file-failed' }));
     }
-    spawnSync('truncate', ['-s', '65M', path]);
+    truncateSync(path, 65 * 1024 * 1024);
     expect(() => nodeFlashBacking(path)).toThrow(expect.objectContaining({ code: 'file-failed' }));
-    spawnSync('truncate', ['-s', '1K', path]);
+    truncateSync(path, 1024);
     nodeFlashBacking(path).close(); // and the refusals have given the file back
   });
 

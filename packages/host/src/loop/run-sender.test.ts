@@ -64,6 +64,31 @@ function unplugAt(bench: Bench, blocks: number): NonNullable<SendOptions['onEven
   };
 }
 
+function changedLink(link: Link, changed: Partial<Link>): Link {
+  return {
+    label: link.label,
+    capabilities: link.capabilities,
+    get bufferedBytes() {
+      return link.bufferedBytes;
+    },
+    send: (octets) => link.send(octets),
+    onReceive: (handler) => link.onReceive(handler),
+    onClose: (handler) => link.onClose(handler),
+    close: () => link.close(),
+    ...changed,
+  };
+}
+
+/** Gives what comes one octet at a time. */
+function singly(link: Link): Link {
+  return changedLink(link, {
+    onReceive: (handler) =>
+      link.onReceive((octets) => {
+        for (const octet of octets) handler(Uint8Array.of(octet));
+      }),
+  });
+}
+
 /** A closed link drops what it is given; an open one holds it until the next turn. */
 async function isClosed(link: Link): Promise<boolean> {
   await rest();
@@ -83,6 +108,14 @@ describe('a run', () => {
     expect(linkError).toBeUndefined();
     expect(bench.events.slice(0, 3)).toEqual(['link-up', 'meter-found', 'accepted']);
     expect(await isClosed(bench.pairs[0]!.a)).toBe(true);
+  });
+
+  it('over a line that gives every octet on its own is done', async () => {
+    const bench = new Bench();
+    const pair = memoryPair({ framing: 'stream' });
+    bench.hosted.attach(singly(pair.b));
+    const { result } = await bench.run({ openLink: async () => singly(pair.a) });
+    expect(result).toMatchObject({ kind: 'done', what: 'activated' });
   });
 
   it('on the real clock with real signatures is done as well', async () => {
@@ -175,6 +208,23 @@ describe('a link that is lost', () => {
     expect(linkError).toBeUndefined();
     const lostAtMs = bench.openedAtMs[1]! - 100;
     expect(bench.openedAtMs.slice(1).map((ms) => ms - lostAtMs)).toEqual([100, 300, 700, 1_500, 3_100, 5_100, 7_100]);
+  });
+
+  it('is no reason any more once the meter was heard again', async () => {
+    const bench = new Bench();
+    bench.obstacles = [undefined, 'not-found', undefined];
+    const controller = new AbortController();
+    const unplug = unplugAt(bench, 30);
+    const { result, linkError } = await bench.run({
+      signal: controller.signal,
+      onEvent: (event) => {
+        unplug(event);
+        if (event.kind === 'accepted' && bench.openedAtMs.length === 3) controller.abort();
+      },
+    });
+    expect(bench.openedAtMs).toHaveLength(3);
+    expect(result).toMatchObject({ kind: 'failed', reason: 'interrupted' });
+    expect(linkError).toBeUndefined();
   });
 
   it('is given up when its time is over, with the last reason', async () => {
@@ -307,21 +357,43 @@ describe('a signal', () => {
   });
 });
 
+describe('the end of a run', () => {
+  it.each([
+    ['once what was sent has left', 700, 700],
+    ['after two seconds, should it never leave', Infinity, 2_000],
+  ])('closes the link %s', async (_, emptyAfterMs, closedAfterMs) => {
+    const bench = new Bench();
+    const controller = new AbortController();
+    const link = await bench.openLink();
+    let [abortedAtMs, closedAtMs] = [Infinity, Infinity];
+    const full: Link = Object.defineProperty(
+      changedLink(link, {
+        close: () => {
+          closedAtMs = bench.world.now();
+          return link.close();
+        },
+      }),
+      'bufferedBytes',
+      { get: () => (bench.world.now() < abortedAtMs + emptyAfterMs ? 1 : 0) },
+    );
+    await bench.run({
+      openLink: async () => full,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.kind !== 'accepted') return;
+        abortedAtMs = bench.world.now();
+        controller.abort();
+      },
+    });
+    expect(closedAtMs).toBe(abortedAtMs + closedAfterMs);
+  });
+});
+
 describe('a slow line', () => {
   it('is paced by its own rate, so that its queue is never mistaken for silence', async () => {
     const bench = new Bench();
-    const openLink = async (): Promise<Link> => {
-      const link = await bench.openLink();
-      return Object.create(link, {
-        capabilities: { value: { framing: 'stream', octetsPerSecond: 960 } },
-        bufferedBytes: { get: () => link.bufferedBytes },
-        send: { value: (octets: Uint8Array) => link.send(octets) },
-        onReceive: { value: (handler: (octets: Uint8Array) => void) => link.onReceive(handler) },
-        onClose: { value: (handler: Parameters<Link['onClose']>[0]) => link.onClose(handler) },
-        close: { value: () => link.close() },
-      }) as Link;
-    };
-    const { result } = await bench.run({ openLink });
+    const slow = { capabilities: { framing: 'stream', octetsPerSecond: 960 } } as const;
+    const { result } = await bench.run({ openLink: async () => changedLink(await bench.openLink(), slow) });
     expect(result).toMatchObject({ kind: 'done' });
     // 25 kB of blocks and signatures at 960 octets a second.
     expect(bench.world.now()).toBeGreaterThan(24_000);

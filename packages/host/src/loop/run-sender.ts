@@ -101,6 +101,7 @@ class SenderRun {
       deviceKey: options.deviceKey,
       time: this.#time,
       transmit: (frame) => this.#transmit(frame),
+      onHeard: () => this.#heard(),
       onEvent: (event) => options.onEvent?.(event),
       onEnded: (result) => this.#finish(result),
     });
@@ -149,12 +150,13 @@ class SenderRun {
     if (link !== this.#link) return;
     const { decoder, frames } = decodeFromLine(this.#decoder, octets);
     this.#decoder = decoder;
-    for (const frame of frames) {
-      if (!this.#driver.hear(frame)) continue;
-      this.#lostAtMs = undefined;
-      this.#linkError = undefined;
-      this.#backOffMs = BACK_OFF_MS_FIRST;
-    }
+    for (const frame of frames) this.#driver.hear(frame);
+  }
+
+  #heard(): void {
+    this.#lostAtMs = undefined;
+    this.#linkError = undefined;
+    this.#backOffMs = BACK_OFF_MS_FIRST;
   }
 
   #transmit(frame: Uint8Array): void {

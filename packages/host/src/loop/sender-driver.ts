@@ -32,6 +32,8 @@ export interface SenderDriverOptions {
   readonly time: TimePort;
   /** Puts a frame on the link that is up. */
   readonly transmit: (frame: Uint8Array) => void;
+  /** A whole message came, and is about to be heard: somebody who speaks our language is there. */
+  readonly onHeard: () => void;
   readonly onEvent: (event: SenderEvent) => void;
   /** Called once. */
   readonly onEnded: (result: SenderResult) => void;
@@ -79,11 +81,10 @@ export class SenderDriver {
     this.#feed({ kind: 'give-up', detail });
   }
 
-  /** True when the frame was a whole message: somebody who speaks our language is there. */
-  hear(frame: Uint8Array): boolean {
+  hear(frame: Uint8Array): void {
     const received = decodeMeterMessage(frame);
+    if (received.kind === 'message') this.#options.onHeard();
     this.#feed({ kind: 'heard', received });
-    return received.kind === 'message';
   }
 
   /** Tells the meter, as far as the link allows, and ends. What the meter holds stays there. */

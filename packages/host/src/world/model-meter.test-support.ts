@@ -49,7 +49,7 @@ export const MODEL_KEYS: Keys = {
   device: modelKey('device'),
 };
 
-export const DEVICE_ID: Uint8Array = Uint8Array.of(0x00, 0x1d, 0x12, 0, 0, 0, 0, 1);
+const DEVICE_ID: Uint8Array = Uint8Array.of(0x00, 0x1d, 0x12, 0, 0, 0, 0, 1);
 
 interface Flash {
   offer: ImageOffer | undefined;

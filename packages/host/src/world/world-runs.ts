@@ -41,6 +41,9 @@ export function runSenderInWorld(world: World, options: WorldSenderOptions): Wor
     deviceKey,
     time,
     transmit: (frame) => end.send(frame),
+    onHeard() {
+      lostAtMs = undefined;
+    },
     onEvent(event) {
       world.trace('sender-event', event.kind);
       options.onEvent?.(event);
@@ -57,9 +60,7 @@ export function runSenderInWorld(world: World, options: WorldSenderOptions): Wor
     cancelGiveUp();
     cancelGiveUp = time.after(leftMs, () => driver.giveUp(`the meter was not heard again within ${reconnectMs} ms`));
   };
-  end.onReceive((frame) => {
-    if (driver.hear(frame)) lostAtMs = undefined;
-  });
+  end.onReceive((frame) => driver.hear(frame));
   end.onChange((isUp) => {
     if (driver.hasEnded) return;
     if (isUp) {

@@ -170,6 +170,10 @@ describe('luck', () => {
     for (const count of seen) expect(Math.abs(count - 10_000)).toBeLessThan(500);
     const hits = Array.from({ length: 10_000 }, () => random.chance(0.25)).filter(Boolean).length;
     expect(Math.abs(hits - 2_500)).toBeLessThan(200);
+    // Taken modulo the bound, a third of all draws would fall on its first third once more.
+    const third = 2 ** 30;
+    const low = Array.from({ length: 3_000 }, () => random.below(3 * third) < third).filter(Boolean).length;
+    expect(Math.abs(low - 1_000)).toBeLessThan(150);
     expect(() => random.below(0)).toThrow(expect.objectContaining({ code: 'misuse' }));
     expect(() => random.pick([])).toThrow(expect.objectContaining({ code: 'misuse' }));
   });

@@ -1,5 +1,7 @@
 /** A meter in a few lines: the protocol's receiver with memory for flash. It restarts in no time and confirms at once. */
 import {
+  beginHeld,
+  checkAuthorisation,
   checkOffer,
   decodeHostMessage,
   encodeMeterMessage,
@@ -9,13 +11,16 @@ import {
   signOutcome,
   startReceiver,
   stepReceiver,
-  verifyAuthorisation,
   verifyBlock,
   wakeReceiverAtMs,
 } from '@smets1/protocol';
 import type { DeviceFacts, ReceiverEffect, ReceiverInput, ReceiverState } from '@smets1/protocol';
-import type { MeterPort } from '@smets1/host';
-import { deviceId, idOctets, run, trust } from './bench.js';
+import { LinkError, memoryPair } from '@smets1/hardware';
+import type { MemoryPair } from '@smets1/hardware';
+import { hostMeter } from '@smets1/host';
+import type { HostedMeter, MeterPort } from '@smets1/host';
+import type { Link, MeterLinks } from './meter-links.js';
+import { deviceId, fastTime, idOctets, run, trust } from './bench.test-support.js';
 
 export interface FakeMeter extends MeterPort {
   readonly deviceId: string;
@@ -63,13 +68,12 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
   };
   let state = startReceiver(device, undefined, {
     originatorCounter: 0n,
-    body: undefined,
-    imageHash: new Uint8Array(32),
-    manifestDigest: new Uint8Array(32),
+    authorisationDigest: undefined,
     result: 'noImageHeld',
   });
   let slot = new Uint8Array(0);
   let activations = 0;
+  let preparations = 0;
   let storedBlocks = 0;
   let outcomesToLose = 0;
   let isToFail = false;
@@ -92,10 +96,14 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
         return [frame];
       }
       case 'check-offer':
-        return give({ kind: 'offer-checked', result: run(checkOffer(effect.offer, trust.manufacturer, device.bootEpoch)) }, nowMs);
+        return give(
+          { kind: 'offer-checked', result: run(checkOffer(effect.offer, trust.manufacturer, device.bootEpoch)) },
+          nowMs,
+        );
       case 'prepare':
+        preparations += 1;
         slot = new Uint8Array(effect.image.manifest.imageBytes);
-        return give({ kind: 'prepared', ok: true }, nowMs);
+        return give({ kind: 'prepared', held: beginHeld(effect.image, preparations) }, nowMs);
       case 'check-block': {
         const { manifest, manifestDigest, manufacturerKey } = effect.image;
         const ok = run(verifyBlock(manifest, manifestDigest, effect.block, effect.octets, manufacturerKey));
@@ -115,28 +123,47 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
         return give({ kind: 'image-sealed', code, imageHash }, nowMs);
       }
       case 'check-authorisation': {
-        const result = run(verifyAuthorisation(effect.octets, trust));
+        const result = run(checkAuthorisation(effect.octets, trust));
         const nowS = (fields.nowS ?? (() => 1_900_000_000))();
         return give({ kind: 'authorisation-checked', octets: effect.octets, reply: effect.reply, result, nowS }, nowMs);
       }
       case 'store-counter':
-        return give({ kind: 'counter-stored', memory: effect.memory, reply: effect.reply, ok: true }, nowMs);
+        return give(
+          {
+            kind: 'counter-stored',
+            authorised: effect.authorised,
+            result: effect.result,
+            reply: effect.reply,
+            ok: true,
+          },
+          nowMs,
+        );
       case 'activate': {
         activations += 1;
         const { manifest } = state.held ?? {};
         if (manifest === undefined) throw new Error('an activation of nothing');
         const { bootEpoch } = device;
+        const { originatorCounter, authorisationDigest } = effect.authorised;
         const result = isToFail ? 'activationFailure' : 'success';
         const { fileVersion, imageHash, securityCounter } = manifest;
         device = isToFail
           ? { ...device, bootEpoch: bootEpoch + 3 }
-          : { ...device, bootEpoch: bootEpoch + 1, runningVersion: fileVersion, runningHash: imageHash, securityCounter };
+          : {
+              ...device,
+              bootEpoch: bootEpoch + 1,
+              runningVersion: fileVersion,
+              runningHash: imageHash,
+              securityCounter,
+            };
         isToFail = false;
-        state = startReceiver(device, undefined, { ...effect.memory, result });
+        state = startReceiver(device, undefined, { originatorCounter, authorisationDigest, result });
         return [];
       }
       case 'sign-outcome':
-        return give({ kind: 'outcome-signed', reply: effect.reply, as: effect.as, octets: run(signOutcome(effect.fields)) }, nowMs);
+        return give(
+          { kind: 'outcome-signed', reply: effect.reply, as: effect.as, octets: run(signOutcome(effect.fields)) },
+          nowMs,
+        );
       case 'alert':
         alerts.push(effect.alertCode);
         return [];
@@ -167,3 +194,41 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
   };
 }
 
+/** The way to meters of this process, with the number of links that were opened. */
+export interface FakeLinks extends MeterLinks {
+  readonly opened: readonly string[];
+  /** Meters that cannot be reached for now. */
+  readonly unreachable: Set<string>;
+  /** Ends every link. */
+  unplug(): void;
+  close(): Promise<void>;
+}
+
+export function fakeLinks(meters: readonly FakeMeter[]): FakeLinks {
+  const hosted = new Map<string, HostedMeter>(
+    meters.map((meter) => [meter.deviceId, hostMeter(meter, { time: fastTime() })]),
+  );
+  const opened: string[] = [];
+  const pairs: MemoryPair[] = [];
+  const unreachable = new Set<string>();
+  return {
+    opened,
+    unreachable,
+    open(id) {
+      opened.push(id);
+      const meter = hosted.get(id);
+      if (meter === undefined || unreachable.has(id))
+        return Promise.reject(new LinkError('not-found', `no way to ${id}`));
+      const pair = memoryPair({ framing: 'message' });
+      pairs.push(pair);
+      meter.attach(pair.b);
+      return Promise.resolve(pair.a);
+    },
+    unplug() {
+      for (const pair of pairs) pair.unplug();
+    },
+    async close() {
+      for (const meter of hosted.values()) await meter.stop();
+    },
+  };
+}

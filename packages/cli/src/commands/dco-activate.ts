@@ -1,0 +1,81 @@
+import { CANCELLATION_DATE } from '@smets1/dco';
+import {
+  AUTHORISATION_BYTES,
+  AUTHORISATION_UNCOUNTERSIGNED_BYTES,
+  decodeAuthorisation,
+  formatDeviceId,
+} from '@smets1/protocol';
+import { requestIdOf } from '../dco/request-id.js';
+import { entryFields, finishOfEntry, untilAnswered } from '../dco/wait.js';
+import { CliError } from '../errors.js';
+import { EXIT } from '../exit-codes.js';
+import { readInput } from '../files/input-file.js';
+import { hex, rows } from '../output/style.js';
+import { failed, type Finish, type Job } from '../run-command.js';
+import { pathFrom } from '../shell.js';
+import { clientOf, type DcoFlags } from './dco-submit.js';
+
+export interface DcoActivateFlags extends DcoFlags {
+  /** Seconds since 1970. */
+  readonly at?: number;
+  readonly cancel: boolean;
+  readonly counter?: bigint;
+}
+
+/** One 11.3: the DCO checks, countersigns, forwards, activates. Again with the same counter, it goes on waiting for the same. */
+export async function dcoActivate(job: Job, flags: DcoActivateFlags, path: string): Promise<Finish> {
+  if (flags.cancel && flags.at !== undefined) throw new CliError('usage', '--cancel and --at contradict each other');
+  const octets = readInput(pathFrom(job.shell, path), 'the authorisation', AUTHORISATION_BYTES);
+  const decoded = decodeAuthorisation(octets);
+  if (!decoded.ok) {
+    return failed(EXIT['not-authorised'], `${path} is no authorisation: ${decoded.fault.detail}`, {
+      fields: { code: decoded.fault.code },
+    });
+  }
+  const { deviceId, imageHash, originator, originatorCounter } = decoded.value;
+  const device = formatDeviceId(deviceId);
+  const client = clientOf(job, flags);
+  const requestId = requestIdOf(originator, device, flags.counter ?? originatorCounter);
+  const executionDateTime = flags.cancel ? CANCELLATION_DATE : flags.at && new Date(flags.at * 1000).toISOString();
+  const admitted = await client.activate({
+    requestId,
+    deviceId: device,
+    firmwareHash: hex(imageHash),
+    // The DCO makes the countersignature itself; one that is there already is of no use to it.
+    authorisation: octets.subarray(0, AUTHORISATION_UNCOUNTERSIGNED_BYTES),
+    ...(executionDateTime ? { executionDateTime } : {}),
+  });
+  job.report.event(
+    'admitted',
+    { ...admitted },
+    `11.3 ${requestId} ${admitted.repeated ? 'was taken before' : 'taken'}`,
+  );
+  const image = (await client.images()).find(({ firmwareHash }) => firmwareHash.toLowerCase() === hex(imageHash));
+  const view = await untilAnswered({
+    client,
+    requestId,
+    report: job.report,
+    signal: job.shell.interruption(),
+    totalBytes: image?.imageBytes,
+  });
+  const entry = view?.responses.at(-1);
+  if (entry === undefined) {
+    return failed(EXIT.interrupted, `waiting for 11.3 ${requestId} was interrupted; the DCO goes on with it`, {
+      wayOut: 'run the same again to see what comes of it',
+      fields: { requestId },
+    });
+  }
+  return finishOfEntry(entry, () => ({
+    ok: true,
+    outcome: entry.code === 'accepted' ? 'accepted' : flags.cancel ? 'cancelled' : 'activated',
+    fields: entryFields(entry),
+    text: rows([
+      ['done', entry.message],
+      ['request', requestId],
+      ['meter', entry.device?.deviceId],
+      ['runs', entry.device?.firmwareVersion],
+      ['hash', entry.device?.runningHash?.toLowerCase()],
+      ['attested', entry.device === undefined ? undefined : entry.device.attested === true ? 'yes' : 'no'],
+    ]),
+  }));
+}

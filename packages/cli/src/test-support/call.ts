@@ -1,0 +1,93 @@
+/** Calls `smets1` in this process, in a folder of its own, and keeps what it says. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCli } from '../run-cli.js';
+import type { Shell, Terminal } from '../shell.js';
+
+export interface Called {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The JSON objects on stdout. */
+  readonly events: readonly Record<string, unknown>[];
+  /** The last of them. */
+  readonly result: Record<string, unknown>;
+}
+
+export interface Running {
+  readonly done: Promise<Called>;
+  /** What SIGTERM does. */
+  readonly interrupt: () => void;
+  /** The first event of that name on stdout. */
+  readonly event: (name: string) => Promise<Record<string, unknown>>;
+}
+
+/** A folder that ends with the test file. */
+export function testFolder(): { readonly path: string; readonly remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'smets1-cli-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export function start(folder: string, args: readonly string[], env: Shell['env'] = {}): Running {
+  const [stdout, stderr] = [collected(), collected()];
+  const interruption = new AbortController();
+  const shell: Shell = {
+    stdout: stdout.terminal,
+    stderr: stderr.terminal,
+    env,
+    folder,
+    nowMs: () => performance.now(),
+    interruption: () => interruption.signal,
+  };
+  let isOver = false;
+  const done = runCli(args, shell).then((exitCode): Called => {
+    isOver = true;
+    const events = eventsOf(stdout.text());
+    return { exitCode, stdout: stdout.text(), stderr: stderr.text(), events, result: events.at(-1) ?? {} };
+  });
+  return {
+    done,
+    interrupt: () => interruption.abort(),
+    event: async (name) => {
+      for (;;) {
+        const found = eventsOf(stdout.text()).find((event) => event['event'] === name);
+        if (found !== undefined) return found;
+        if (isOver) throw new Error(`no event ${name} in: ${stdout.text()}${stderr.text()}`);
+        // eslint-disable-next-line no-await-in-loop -- one write after the other
+        await Promise.race([stdout.more(), done]);
+      }
+    },
+  };
+}
+
+export async function call(folder: string, ...args: readonly string[]): Promise<Called> {
+  return await start(folder, args).done;
+}
+
+function collected(): { readonly terminal: Terminal; readonly text: () => string; readonly more: () => Promise<void> } {
+  let text = '';
+  let wake: (() => void)[] = [];
+  return {
+    terminal: {
+      write: (more) => {
+        text += more;
+        const waiting = wake;
+        wake = [];
+        for (const one of waiting) one();
+      },
+      isTty: false,
+      columns: 80,
+      color: false,
+    },
+    text: () => text,
+    more: async () => await new Promise<void>((resolve) => void wake.push(resolve)),
+  };
+}
+
+function eventsOf(stdout: string): readonly Record<string, unknown>[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
