@@ -2,6 +2,7 @@
 import { buildApplication, buildRouteMap, type Application } from '@stricli/core';
 import { authoriseRoutes } from './routes/authorise.js';
 import { dcoRoutes } from './routes/dco.js';
+import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
@@ -13,6 +14,7 @@ import { VERSION } from './version.js';
 export const app: Application<CliContext> = buildApplication(
   buildRouteMap({
     routes: {
+      demo: demoCommand,
       keygen: keygenCommand,
       image: imageRoutes,
       package: packageRoutes,

@@ -10,6 +10,8 @@ export type { FilePort, OpenFile } from './files/file-port.js';
 export { nodeFiles } from './files/node-files.js';
 export { memoryFiles } from './files/memory-files.js';
 export type { FileCall, MemoryFiles } from './files/memory-files.js';
+export { takeLock } from './lock.js';
+export type { Lock } from './lock.js';
 export { nodeProcesses } from './processes.js';
 export type { ProcessIdentity, ProcessPort } from './processes.js';
 export {

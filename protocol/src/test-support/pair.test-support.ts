@@ -34,6 +34,7 @@ export type Struck = Record<keyof Faults, number>;
 export class ModelLine {
   readonly struck: Struck = { loss: 0, twice: 0, late: 0, flip: 0, splice: 0 };
   octets = 0;
+  private life = 0;
   private freeAtMs = 0;
   /** Octets that lost their end: the next ones are glued to them. */
   private torn: Uint8Array = new Uint8Array(0);
@@ -72,8 +73,18 @@ export class ModelLine {
     const copies = this.strikes('twice') ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       const lateness = this.strikes('late') ? this.chance() * lateMs : 0;
-      this.world.at(this.freeAtMs + latencyMs + lateness, () => this.deliver(octets));
+      const { life } = this;
+      this.world.at(this.freeAtMs + latencyMs + lateness, () => {
+        if (this.life === life) this.deliver(octets);
+      });
     }
+  }
+
+  /** What is under way is lost. */
+  cut(): void {
+    this.life++;
+    this.torn = new Uint8Array(0);
+    this.freeAtMs = this.world.nowMs;
   }
 
   private strikes(fault: keyof Faults): boolean {
@@ -108,6 +119,7 @@ export class Pair {
   private readonly chance: Chance;
   private decoder: LineDecoder;
   private life = 0;
+  private runs = 0;
   private wakeAtMs: number | undefined;
 
   constructor(given: Partial<PairOptions> & Pick<PairOptions, 'plan'>) {
@@ -157,22 +169,26 @@ export class Pair {
     return this.host.phase.result;
   }
 
-  /** The host's process dies now; another begins with the same plan after `pauseMs`. */
-  crashHost(pauseMs: number = 100, plan: SenderPlan = this.options.plan): void {
+  /** The host's process dies now; another begins with the same plan after `pauseMs`. What was under way is lost, or still arrives. */
+  crashHost(pauseMs: number = 100, underWay: 'lost' | 'arrives' = 'lost'): void {
     this.hostCrashes++;
+    if (underWay === 'lost') {
+      this.up.cut();
+      this.down.cut();
+    }
     this.life++;
     this.wakeAtMs = undefined;
     this.world.in(pauseMs, () => {
-      // Each run brings chance of its own.
-      this.startHost({ ...plan, random: Uint8Array.from(plan.random, (octet, i) => octet ^ (i < 2 ? this.hostCrashes : 0)) });
+      this.startHost(this.options.plan);
     });
   }
 
-  /** A new run against the same meter. */
+  /** A new run against the same meter, with chance of its own. */
   startHost(plan: SenderPlan): void {
     this.life++;
+    this.runs++;
     this.decoder = lineDecoder(this.options.framing);
-    this.host = startSender(plan, this.world.nowMs);
+    this.host = startSender({ ...plan, random: plan.random.map((octet) => octet ^ this.runs) }, this.world.nowMs);
     this.wakeAtMs = undefined;
     this.give({ kind: 'link-up' });
   }

@@ -70,7 +70,7 @@ export function imageBuild(job: Job, flags: ImageBuildFlags, path: string): Fini
 }
 
 /** A header around a header is an image that no meter boots, and the mistake would show only there. */
-function refuseOtaImage(octets: Uint8Array, path: string): void {
+export function refuseOtaImage(octets: Uint8Array, path: string): void {
   if (!decodeOtaHeader(octets.subarray(0, OTA_HEADER_BYTES)).ok) return;
   throw new CliError('usage', `${path} is an OTA Upgrade Image already; give it to \`smets1 package build\` as it is`);
 }

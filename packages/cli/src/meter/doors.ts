@@ -36,8 +36,6 @@ export interface Doors {
   close(): Promise<void>;
 }
 
-const PATH = '/meter';
-
 /** @throws LinkError for a door that cannot be opened */
 export async function openDoors(options: DoorOptions): Promise<Doors> {
   const doors = new MeterDoors(options);
@@ -66,7 +64,7 @@ class MeterDoors implements Doors {
   }
 
   get wsUrl(): string | undefined {
-    return this.#ws === undefined ? undefined : `ws://${hostOf(this.#ws.address)}${PATH}`;
+    return this.#ws === undefined ? undefined : `ws://${hostOf(this.#ws.address)}`;
   }
 
   get serialUrl(): string | undefined {
@@ -78,7 +76,7 @@ class MeterDoors implements Doors {
     const { ws } = this.#options;
     if (ws === undefined) return;
     const authorise = (request: IncomingMessage): Authorisation => this.#admits(request);
-    this.#ws = await acceptWebSockets(ws, { path: PATH, authorise }, (link) => this.#attachWebSocket(link));
+    this.#ws = await acceptWebSockets(ws, { authorise }, (link) => this.#attachWebSocket(link));
   }
 
   async close(): Promise<void> {

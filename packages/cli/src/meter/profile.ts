@@ -86,6 +86,22 @@ export function readProfile(path: string | undefined): MeterProfile {
   return profileOf(json, `the profile ${path}`);
 }
 
+/** The default profile, with slots that hold an image of `imageBytes`. */
+export function profileFor(imageBytes: number): MeterProfile {
+  const profile = readProfile(undefined);
+  if (imageBytes <= IMAGE_BYTES_MAX) return profile;
+  const slotSectors = Math.ceil((SLOT_HEADER_BYTES + imageBytes) / LARGE_SECTOR_BYTES);
+  const { geometry } = DEFAULT_LAYOUT;
+  const sectorRuns = [
+    ...geometry.sectorRuns.map((run) => ({ ...run, count: SMALL_SECTORS })),
+    { count: 2 * slotSectors, sectorBytes: LARGE_SECTOR_BYTES },
+  ];
+  return { ...profile, layout: planLayout({ ...geometry, sectorRuns }, { imageBytesMax: imageBytes }) };
+}
+
+const SMALL_SECTORS = 16;
+const LARGE_SECTOR_BYTES = 65_536;
+
 function profileOf(json: unknown, name: string): MeterProfile {
   const read = v.safeParse(PROFILE, json);
   if (!read.success) {

@@ -26,6 +26,7 @@ import {
 import type { BenchImage, TurnedClock } from '../bench.test-support.js';
 import type { ControlPolicy, ControlPort } from '../control-port.js';
 import { openCountersigner } from '../control/countersigner.js';
+import { DcoError } from '../error.js';
 import type { Answer } from '../error.js';
 import { eventBus } from '../events.js';
 import type { StageEvent } from '../events.js';
@@ -55,6 +56,8 @@ interface Bench {
   readonly meters: readonly FakeMeter[];
   readonly events: readonly StageEvent[];
   readonly activate: (n: number, counter: number, fields?: Ask) => Promise<Answer<Admitted>>;
+  /** What nobody foresaw. */
+  readonly reported: readonly unknown[];
   readonly stop: () => Promise<void>;
 }
 
@@ -78,7 +81,13 @@ interface Around {
 
 const open: Bench[] = [];
 afterEach(async () => {
-  for (const bench of open.splice(0)) await bench.stop();
+  for (const bench of open.splice(0)) {
+    await bench.stop();
+    // A crash is reported as such; nothing else may be.
+    expect(bench.reported.filter((error) => !(error instanceof DcoError && error.code === 'storage-failed'))).toEqual(
+      [],
+    );
+  }
 });
 
 async function start(around: Around = {}): Promise<Bench> {
@@ -112,7 +121,9 @@ async function start(around: Around = {}): Promise<Bench> {
     nowMs,
   });
   const real: ControlPort = {
-    countersign: (request) => countersigner.countersign(request),
+    // As its process would end, and be missed.
+    countersign: (request) =>
+      countersigner.countersign(request).catch(() => ({ ok: false, code: 'unavailable', message: 'it has ended' })),
     close: () => Promise.resolve(countersigner.close()),
   };
   const publicKey = demoKey('device').publicKey;
@@ -128,6 +139,7 @@ async function start(around: Around = {}): Promise<Bench> {
     for await (const event of bus.watch()) if ('stage' in event) events.push(event);
   };
   const watching = watch();
+  const reported: unknown[] = [];
   const releases = openReleases({
     store,
     crypto,
@@ -139,9 +151,7 @@ async function start(around: Around = {}): Promise<Bench> {
     settings,
     linkTime: fastTime(),
     bus,
-    report: (error) => {
-      throw error;
-    },
+    report: (error) => void reported.push(error),
   });
   let isStopped = false;
   const bench: Bench = {
@@ -152,6 +162,7 @@ async function start(around: Around = {}): Promise<Bench> {
     links,
     meters,
     events,
+    reported,
     activate: (n, counter, fields = {}) => {
       const {
         image: of = image,
@@ -688,7 +699,7 @@ describe('a crash', () => {
       const first = await start({ world: memoryFiles({ seed: cut }), settings: { retryMsFirst: 1 } }).catch(
         () => undefined,
       );
-      if (first === undefined) throw new Error('the start was cut');
+      if (first === undefined) throw new Error('the start failed');
       const authorisation = authorisationFor(image, deviceId(1), 1);
       first.world.cutCall(cut);
       const admitted = await first.activate(1, 1, { authorisation }).catch(() => undefined);

@@ -92,6 +92,15 @@ export async function nextGeneration(
 
 /** Reads beside the owner. @throws {@link JournalError}, `no-journal` when there is none. */
 export function readGeneration<T>(files: FilePort, directory: string, read: (reader: JournalReader) => T): T {
+  try {
+    return readCurrent(files, directory, read);
+  } catch (error) {
+    // What `read` itself throws goes on as it is.
+    throw errnoOf(error) === '' || error instanceof JournalError ? error : storageFault(directory, error);
+  }
+}
+
+function readCurrent<T>(files: FilePort, directory: string, read: (reader: JournalReader) => T): T {
   for (let round = 1; ; round += 1) {
     const number = currentNumber(files, directory);
     try {

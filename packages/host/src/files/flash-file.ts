@@ -1,10 +1,10 @@
 /** The flash of a virtual meter in a file: every operation is written through, so that whatever kills the process leaves what flash would hold. */
 import { dirname } from 'node:path';
-import { errnoOf, nodeFiles, writeFully, type FilePort, type OpenFile, type ProcessPort } from '@smets1/journal';
+import { errnoOf, nodeFiles, writeFully, type FilePort, type Lock, type OpenFile, type ProcessPort } from '@smets1/journal';
 import { HostError } from '../error.js';
 import { FLASH_FILE_BYTES_MAX } from '../limits.js';
 import { fileFailed } from './atomic-write.js';
-import { takeExclusive, type Exclusive } from './exclusive.js';
+import { takeExclusive } from './exclusive.js';
 
 /** Where an emulator writes its flash operations. */
 export interface FlashBacking {
@@ -48,12 +48,12 @@ export function nodeFlashBacking(path: string, options: FlashBackingOptions = {}
 class FileBacking implements NodeFlashBacking {
   readonly #path: string;
   readonly #files: FilePort;
-  readonly #owner: Exclusive;
+  readonly #owner: Lock;
   readonly #file: OpenFile;
   #isNew = false;
   #isOpen = true;
 
-  constructor(path: string, files: FilePort, owner: Exclusive) {
+  constructor(path: string, files: FilePort, owner: Lock) {
     this.#path = path;
     this.#files = files;
     this.#owner = owner;
