@@ -46,6 +46,12 @@ export const KEEPALIVE_MS = 1_000;
 export const BUSY_POLL_MS_MIN = 50;
 export const BUSY_MS_MAX = 600_000;
 export const SESSION_SILENCE_MS_MAX = 120_000;
+/** Frames that must arrive after one before it counts as lost, since lines may reorder a little. */
+export const REORDER_FRAMES = 3;
+/** Frames without loss after which a larger piece is tried. */
+export const CLEAN_FRAMES_TO_GROW = 64;
+/** What a paced sender that woke up late may catch up with at once. */
+export const BURST_MS_MAX = 20;
 export const RETRANSMIT_MS_MIN = 200;
 export const RETRANSMIT_MS_MAX = 4_000;
 export const RETRANSMIT_MS_FIRST = 1_000;
@@ -82,9 +88,13 @@ export const PACKAGE_BYTES_MAX: number =
   CRC32_BYTES +
   IMAGE_BYTES_MAX +
   (IMAGE_BYTES_MAX / 2 ** BLOCK_SHIFT_MIN) * (SIGNATURE_BYTES + CRC32_BYTES);
+/** Octets of an authorisation that say what it permits: what must be equal for it to be the same one. */
+export const AUTHORISATION_BODY_BYTES = 104;
 export const AUTHORISATION_BYTES = 232;
 /** An authorisation that waits for its countersignature. */
 export const AUTHORISATION_UNCOUNTERSIGNED_BYTES = 168;
 export const OUTCOME_BYTES = 208;
 /** The end of an authorisation that never ends. */
 export const NO_END_S = 0xffffffff;
+/** Octets of bitmap in one record of the staging log. */
+export const STAGING_RECORD_MAP_BYTES = 32;

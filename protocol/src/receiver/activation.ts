@@ -4,7 +4,7 @@ import type { OutcomeCode, OutcomeFields } from '../authorisation/outcome.js';
 import { sha256, type CryptoTask, type TrustAnchors } from '../crypto-port.js';
 import { good, type Checked } from '../errors.js';
 import { equalOctets } from '../layout/octets.js';
-import { HASH_BYTES } from '../limits.js';
+import { AUTHORISATION_BODY_BYTES, HASH_BYTES } from '../limits.js';
 import { HOST_TYPES, type Activate, type Seal } from '../message/host-messages.js';
 import type { Refusal } from '../refusal.js';
 import { isComplete, markSealed } from '../staging/staging.js';
@@ -20,8 +20,6 @@ import {
 import { busy, busyCause, refuse, send, to } from './replies.js';
 
 const ZERO_HASH = new Uint8Array(HASH_BYTES);
-/** Octets of an authorisation that say what it permits: what must be equal for it to be the same one. */
-const BODY_BYTES = 104;
 
 /** Structure and both signatures of an authorisation, and the digest that it is remembered by. */
 export function* checkAuthorisation(
@@ -30,7 +28,7 @@ export function* checkAuthorisation(
 ): CryptoTask<Checked<CheckedAuthorisation, Refusal>> {
   const verified = yield* verifyAuthorisation(octets, trust);
   if (!verified.ok) return verified;
-  const authorisationDigest = yield* sha256(verified.value.octets.subarray(0, BODY_BYTES));
+  const authorisationDigest = yield* sha256(verified.value.octets.subarray(0, AUTHORISATION_BODY_BYTES));
   return good({ ...verified.value, authorisationDigest });
 }
 

@@ -4,16 +4,27 @@
  */
 import {
   ACK_DELAY_MS_MAX,
+  BURST_MS_MAX,
+  CLEAN_FRAMES_TO_GROW,
   FRAGMENT_BYTES_MIN,
   FRAGMENT_MS_MAX,
   FRAME_PAYLOAD_BYTES_MAX,
   PROBES_MAX,
+  REORDER_FRAMES,
   SACK_AGE_MS_MAX,
   WINDOW_BYTES,
 } from '../limits.js';
 import { DATA_OVERHEAD_BYTES } from '../frame/frame.js';
 import type { BlockRange, Sack } from '../message/sack.js';
-import { emptyMap, hasBlock, isWhole, withBitmap, withBlocks, withBlocksBelow, type BlockMap } from '../staging/block-map.js';
+import {
+  emptyMap,
+  hasBlock,
+  isWhole,
+  withBitmap,
+  withBlocks,
+  withBlocksBelow,
+  type BlockMap,
+} from '../staging/block-map.js';
 import { UNKNOWN_ROUND_TRIP, backedOff, withSample, type RoundTrip } from './round-trip.js';
 
 export interface InFlight extends BlockRange {
@@ -72,16 +83,15 @@ export interface TransferStart {
 }
 
 const NONE = -1;
-/** Frames that must arrive after one before it counts as lost, since lines may reorder a little. */
-const REORDER_FRAMES = 3;
-/** Frames without loss after which a larger piece is tried. */
-const CLEAN_FRAMES_TO_GROW = 64;
-const BURST_MS = 20;
 
 export function startTransfer(start: TransferStart, nowMs: number): Transfer {
   const { sessionTag, blockBytes, creditBlocks, octetsPerSecond } = start;
-  const lineBytesMax = octetsPerSecond === undefined ? Infinity : Math.floor((octetsPerSecond * FRAGMENT_MS_MAX) / 1000);
-  const fragmentBytesMax = Math.max(FRAGMENT_BYTES_MIN, Math.min(start.fragmentBytesMax, lineBytesMax, FRAME_PAYLOAD_BYTES_MAX));
+  const lineBytesMax =
+    octetsPerSecond === undefined ? Infinity : Math.floor((octetsPerSecond * FRAGMENT_MS_MAX) / 1000);
+  const fragmentBytesMax = Math.max(
+    FRAGMENT_BYTES_MIN,
+    Math.min(start.fragmentBytesMax, lineBytesMax, FRAME_PAYLOAD_BYTES_MAX),
+  );
   return {
     sessionTag,
     blockBytes,
@@ -131,10 +141,14 @@ export function durableBytes({ durable, blockBytes }: Transfer): number {
 }
 
 /** The next DATA frames that window, credit and pace allow. */
-export function takeFrames(transfer: Transfer, octetsPerSecond: number | undefined, nowMs: number): { transfer: Transfer; frames: readonly InFlight[] } {
+export function takeFrames(
+  transfer: Transfer,
+  octetsPerSecond: number | undefined,
+  nowMs: number,
+): { transfer: Transfer; frames: readonly InFlight[] } {
   const frames: InFlight[] = [];
   let next = transfer;
-  let sendAtMs = Math.max(transfer.nextSendAtMs, nowMs - BURST_MS);
+  let sendAtMs = Math.max(transfer.nextSendAtMs, nowMs - BURST_MS_MAX);
   let outBytes = transfer.outBytes;
   let nextSequence = transfer.nextSequence;
   for (;;) {
@@ -157,7 +171,9 @@ export function takeFrames(transfer: Transfer, octetsPerSecond: number | undefin
 /** True when a frame could go out but for the pace. */
 export function hasWork(transfer: Transfer): boolean {
   const piece = nextPiece(transfer);
-  return piece !== undefined && (transfer.outBytes === 0 || transfer.outBytes + piece.range.lengthBytes <= WINDOW_BYTES);
+  return (
+    piece !== undefined && (transfer.outBytes === 0 || transfer.outBytes + piece.range.lengthBytes <= WINDOW_BYTES)
+  );
 }
 
 export function withProbe(transfer: Transfer, request: number, nowMs: number): Transfer {
@@ -229,7 +245,10 @@ export function onNack(transfer: Transfer, sequence: number, range: BlockRange):
     // The block as a whole instead of what was to be repaired of it, so that no number of NACKs makes the list longer than the image has blocks.
     if (!hasBlock(transfer.opened, range.block)) return transfer;
     const { block, offsetBytes, lengthBytes } = range;
-    return { ...transfer, repairs: [...transfer.repairs.filter((repair) => repair.block !== block), { block, offsetBytes, lengthBytes }] };
+    return {
+      ...transfer,
+      repairs: [...transfer.repairs.filter((repair) => repair.block !== block), { block, offsetBytes, lengthBytes }],
+    };
   }
   const frame = transfer.inFlight.find((out) => out.sequence === sequence);
   if (frame === undefined) return transfer;
@@ -259,7 +278,10 @@ function nextPiece(transfer: Transfer): Piece | undefined {
   const block = nextUnopened(transfer);
   if (block === NONE) return undefined;
   const { head, rest } = cut({ block, offsetBytes: 0, lengthBytes: transfer.blockBytes[block]! }, fragmentBytes);
-  return { transfer: { ...transfer, cursor: block + 1, opened: withBlocks(transfer.opened, [block]), fresh: rest }, range: head };
+  return {
+    transfer: { ...transfer, cursor: block + 1, opened: withBlocks(transfer.opened, [block]), fresh: rest },
+    range: head,
+  };
 }
 
 function nextUnopened(transfer: Transfer): number {
@@ -285,7 +307,9 @@ function cameThrough(sack: Sack, frame: InFlight): boolean {
     if (((sack.bitmap[(back - 1) >> 3] ?? 0) & (1 << ((back - 1) & 7))) !== 0) return true;
   }
   const end = frame.offsetBytes + frame.lengthBytes;
-  return sack.ranges.some((r) => r.block === frame.block && r.offsetBytes <= frame.offsetBytes && r.offsetBytes + r.lengthBytes >= end);
+  return sack.ranges.some(
+    (r) => r.block === frame.block && r.offsetBytes <= frame.offsetBytes && r.offsetBytes + r.lengthBytes >= end,
+  );
 }
 
 /** No sequence is sent twice, so every sample is unambiguous. */
@@ -298,7 +322,10 @@ function measured(transfer: Transfer, sack: Sack, probed: Probe | undefined, now
 
 function withLost(transfer: Transfer, lost: readonly InFlight[]): Transfer {
   if (lost.length === 0) return transfer;
-  const repairs = lost.reduce<readonly BlockRange[]>((ranges, { block, offsetBytes, lengthBytes }) => merged(ranges, { block, offsetBytes, lengthBytes }), transfer.repairs);
+  const repairs = lost.reduce<readonly BlockRange[]>(
+    (ranges, { block, offsetBytes, lengthBytes }) => merged(ranges, { block, offsetBytes, lengthBytes }),
+    transfer.repairs,
+  );
   const lostFrames = transfer.lostFrames + lost.length;
   const news = lost.some(({ sequence }) => sequence >= transfer.shrunkBelow);
   if (!news) return { ...transfer, repairs, lostFrames, cleanFrames: 0 };
@@ -313,12 +340,14 @@ function withLost(transfer: Transfer, lost: readonly InFlight[]): Transfer {
 function withForgotten(transfer: Transfer, sack: Sack): Transfer {
   let { repairs } = transfer;
   transfer.blockBytes.forEach((lengthBytes, block) => {
-    if (!hasBlock(transfer.opened, block) || hasBlock(transfer.durable, block) || block === transfer.fresh?.block) return;
+    if (!hasBlock(transfer.opened, block) || hasBlock(transfer.durable, block) || block === transfer.fresh?.block)
+      return;
     if (repairs.some((range) => range.block === block)) return;
     let from = 0;
     const had = sack.ranges.filter((range) => range.block === block).toSorted((a, b) => a.offsetBytes - b.offsetBytes);
     for (const range of had) {
-      if (range.offsetBytes > from) repairs = merged(repairs, { block, offsetBytes: from, lengthBytes: range.offsetBytes - from });
+      if (range.offsetBytes > from)
+        repairs = merged(repairs, { block, offsetBytes: from, lengthBytes: range.offsetBytes - from });
       from = Math.max(from, range.offsetBytes + range.lengthBytes);
     }
     if (from < lengthBytes) repairs = merged(repairs, { block, offsetBytes: from, lengthBytes: lengthBytes - from });
@@ -328,7 +357,11 @@ function withForgotten(transfer: Transfer, sack: Sack): Transfer {
 
 function grown(transfer: Transfer): Transfer {
   if (transfer.cleanFrames < CLEAN_FRAMES_TO_GROW) return transfer;
-  return { ...transfer, cleanFrames: 0, fragmentBytes: Math.min(2 * transfer.fragmentBytes, transfer.fragmentBytesMax) };
+  return {
+    ...transfer,
+    cleanFrames: 0,
+    fragmentBytes: Math.min(2 * transfer.fragmentBytes, transfer.fragmentBytesMax),
+  };
 }
 
 /** The ranges with one more; neighbours that touch become one. */

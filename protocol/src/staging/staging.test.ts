@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { modelImage } from '../test-support/model-image.test-support.js';
-import { blocksOf, bitmapSlice, emptyMap, firstHole, hasBlock, isWhole, withBitmap, withBlocks, withBlocksBelow } from './block-map.js';
+import {
+  blocksOf,
+  bitmapSlice,
+  emptyMap,
+  firstHole,
+  hasBlock,
+  isWhole,
+  withBitmap,
+  withBlocks,
+  withBlocksBelow,
+} from './block-map.js';
 import {
   beginHeld,
   beginRecord,
@@ -31,18 +41,23 @@ function offerOf({ manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSig
 describe('a block map', () => {
   it('is a set of blocks', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3_000 }), fc.array(fc.nat({ max: 4_000 })), fc.nat({ max: 3_100 }), (count, given, end) => {
-        const map = withBlocks(emptyMap(count), given);
-        const set = new Set(given.filter((block) => block < count));
-        expect(map.durableCount).toBe(set.size);
-        expect(isWhole(map)).toBe(set.size === count);
-        expect([...blocksOf(0, map.bits)]).toEqual([...set].toSorted((a, b) => a - b));
-        const all = Array.from({ length: count }, (_, block) => block);
-        expect(firstHole(map)).toBe(all.find((block) => !set.has(block)));
-        const from = end % count;
-        expect(firstHole(map, from)).toBe(all.slice(from).find((block) => !set.has(block)));
-        expect(withBlocksBelow(map, end)).toEqual(withBlocks(map, all.slice(0, end)));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 3_000 }),
+        fc.array(fc.nat({ max: 4_000 })),
+        fc.nat({ max: 3_100 }),
+        (count, given, end) => {
+          const map = withBlocks(emptyMap(count), given);
+          const set = new Set(given.filter((block) => block < count));
+          expect(map.durableCount).toBe(set.size);
+          expect(isWhole(map)).toBe(set.size === count);
+          expect([...blocksOf(0, map.bits)]).toEqual([...set].toSorted((a, b) => a - b));
+          const all = Array.from({ length: count }, (_, block) => block);
+          expect(firstHole(map)).toBe(all.find((block) => !set.has(block)));
+          const from = end % count;
+          expect(firstHole(map, from)).toBe(all.slice(from).find((block) => !set.has(block)));
+          expect(withBlocksBelow(map, end)).toEqual(withBlocks(map, all.slice(0, end)));
+        },
+      ),
     );
   });
 
@@ -66,21 +81,33 @@ describe('a block map', () => {
 describe('the log of an image', () => {
   it('gives back what was recorded, whatever the order of its records', () => {
     fc.assert(
-      fc.property(fc.array(blocks, { maxLength: 5 }), fc.boolean(), fc.infiniteStream(fc.nat()), (batches, sealed, shuffle) => {
-        let held = beginHeld(image, 3);
-        const records = [beginRecord(held)];
-        for (const batch of batches) {
-          records.push(...blocksRecords(held, batch));
-          held = markDurable(held, batch);
-        }
-        if (sealed) {
-          records.push(sealedRecord(held));
-          held = markSealed(held);
-        }
-        const mixed = records.map((record) => ({ record, key: shuffle.next().value })).toSorted((a, b) => a.key - b.key);
-        expect(recoverHeld(mixed.map(({ record }) => record), image)).toEqual({ held, lastInstance: 3 });
-        expect(recoverHeld(snapshotRecords(held), image)).toEqual({ held, lastInstance: 3 });
-      }),
+      fc.property(
+        fc.array(blocks, { maxLength: 5 }),
+        fc.boolean(),
+        fc.infiniteStream(fc.nat()),
+        (batches, sealed, shuffle) => {
+          let held = beginHeld(image, 3);
+          const records = [beginRecord(held)];
+          for (const batch of batches) {
+            records.push(...blocksRecords(held, batch));
+            held = markDurable(held, batch);
+          }
+          if (sealed) {
+            records.push(sealedRecord(held));
+            held = markSealed(held);
+          }
+          const mixed = records
+            .map((record) => ({ record, key: shuffle.next().value }))
+            .toSorted((a, b) => a.key - b.key);
+          expect(
+            recoverHeld(
+              mixed.map(({ record }) => record),
+              image,
+            ),
+          ).toEqual({ held, lastInstance: 3 });
+          expect(recoverHeld(snapshotRecords(held), image)).toEqual({ held, lastInstance: 3 });
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -112,7 +139,12 @@ describe('the log of an image', () => {
   it('stale offset after erase: the same image begun again has none of the blocks of its first life', () => {
     const first = beginHeld(image, 1);
     const second = beginHeld(image, 2);
-    const log = [beginRecord(first), ...blocksRecords(first, [0, 1, 2]), beginRecord(second), ...blocksRecords(second, [7])];
+    const log = [
+      beginRecord(first),
+      ...blocksRecords(first, [0, 1, 2]),
+      beginRecord(second),
+      ...blocksRecords(second, [7]),
+    ];
     const { held } = recoverHeld(log, image);
     expect([...blocksOf(0, held!.map.bits)]).toEqual([7]);
     const late = [...log, ...blocksRecords(first, [9]), droppedRecord(first), sealedRecord(first)];
@@ -127,6 +159,11 @@ describe('the log of an image', () => {
       copy[at % copy.length] = octet;
       return copy;
     });
-    fc.assert(fc.property(fc.array(fc.oneof(spoilt, fc.uint8Array({ maxLength: 50 }), fc.constantFrom(...good))), (log) => void recoverHeld(log, image)));
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(spoilt, fc.uint8Array({ maxLength: 50 }), fc.constantFrom(...good))),
+        (log) => void recoverHeld(log, image),
+      ),
+    );
   });
 });

@@ -5,7 +5,7 @@
 import type { Manifest } from '../package/manifest.js';
 import { layout, octets, reserved, u16, u32, u8 } from '../layout/layout.js';
 import { equalOctets, isZero } from '../layout/octets.js';
-import { HASH_BYTES } from '../limits.js';
+import { HASH_BYTES, STAGING_RECORD_MAP_BYTES } from '../limits.js';
 import { emptyMap, isWhole, withBitmap, withBlocks, type BlockMap } from './block-map.js';
 
 /** Manifest, OTA header and GBCS signature of an image, checked. */
@@ -45,12 +45,17 @@ export function isComplete(held: HeldImage): boolean {
 
 // Records. Types are far apart in bits, so that a spoilt one is not another; each names its instance, so that their order does not matter.
 const TYPES = { begin: 0xb1, blocks: 0x4e, sealed: 0xd8, dropped: 0x27 } as const;
-const BITS_OCTETS = 32;
 const BEGIN = layout({ type: u8, reserved1: reserved(3), instance: u32, manifestDigest: octets(HASH_BYTES) });
-const BLOCKS = layout({ type: u8, reserved1: reserved(1), firstBlock: u16, instance: u32, bits: octets(BITS_OCTETS) });
+const BLOCKS = layout({
+  type: u8,
+  reserved1: reserved(1),
+  firstBlock: u16,
+  instance: u32,
+  bits: octets(STAGING_RECORD_MAP_BYTES),
+});
 const MARK = layout({ type: u8, reserved1: reserved(3), instance: u32 });
 /** Blocks that one record can name; it begins at a multiple of 8. */
-export const RECORD_BLOCKS: number = BITS_OCTETS * 8;
+export const RECORD_BLOCKS: number = STAGING_RECORD_MAP_BYTES * 8;
 /** Longest record, before the log's own framing. */
 export const STAGING_RECORD_BYTES_MAX: number = BEGIN.bytes;
 
@@ -72,8 +77,9 @@ export function blocksRecords(held: HeldImage, blocks: readonly number[]): Uint8
   let rest = blocks.toSorted((a, b) => a - b);
   while (rest.length > 0) {
     const firstBlock = rest[0]! & ~7;
-    const bits = new Uint8Array(BITS_OCTETS);
-    for (const block of rest) if (block < firstBlock + RECORD_BLOCKS) bits[(block - firstBlock) >> 3]! |= 1 << (block & 7);
+    const bits = new Uint8Array(STAGING_RECORD_MAP_BYTES);
+    for (const block of rest)
+      if (block < firstBlock + RECORD_BLOCKS) bits[(block - firstBlock) >> 3]! |= 1 << (block & 7);
     rest = rest.filter((block) => block >= firstBlock + RECORD_BLOCKS);
     records.push(BLOCKS.encode({ type: TYPES.blocks, firstBlock, instance: held.instance, bits }));
   }
@@ -86,8 +92,8 @@ export function snapshotRecords(held: HeldImage | undefined): Uint8Array[] {
   const { map, instance } = held;
   const records = [beginRecord(held)];
   for (let firstBlock = 0; firstBlock < map.blockCount; firstBlock += RECORD_BLOCKS) {
-    const bits = new Uint8Array(BITS_OCTETS);
-    bits.set(map.bits.subarray(firstBlock >> 3, (firstBlock >> 3) + BITS_OCTETS));
+    const bits = new Uint8Array(STAGING_RECORD_MAP_BYTES);
+    bits.set(map.bits.subarray(firstBlock >> 3, (firstBlock >> 3) + STAGING_RECORD_MAP_BYTES));
     if (!isZero(bits)) records.push(BLOCKS.encode({ type: TYPES.blocks, firstBlock, instance, bits }));
   }
   return held.sealed ? [...records, sealedRecord(held)] : records;
@@ -109,18 +115,29 @@ export interface Recovered {
  * Unknown records are ignored: the log's own CRC has spoken for them.
  */
 export function recoverHeld(records: readonly Uint8Array[], offer: ImageOffer | undefined): Recovered {
-  const begun = records.filter((record) => record[0] === TYPES.begin && record.length >= BEGIN.bytes).map((record) => BEGIN.decode(record));
-  const last = begun.reduce<(typeof begun)[number] | undefined>((a, b) => (a === undefined || b.instance >= a.instance ? b : a), undefined);
+  const begun = records
+    .filter((record) => record[0] === TYPES.begin && record.length >= BEGIN.bytes)
+    .map((record) => BEGIN.decode(record));
+  const last = begun.reduce<(typeof begun)[number] | undefined>(
+    (a, b) => (a === undefined || b.instance >= a.instance ? b : a),
+    undefined,
+  );
   if (last === undefined) return { held: undefined, lastInstance: 0 };
   const { instance } = last;
-  if (offer === undefined || !equalOctets(last.manifestDigest, offer.manifestDigest)) return { held: undefined, lastInstance: instance };
+  if (offer === undefined || !equalOctets(last.manifestDigest, offer.manifestDigest))
+    return { held: undefined, lastInstance: instance };
   let held: HeldImage | undefined = beginHeld(offer, instance);
   for (const record of records) {
     const type = record[0];
     if (type === TYPES.blocks && record.length >= BLOCKS.bytes) {
       const blocks = BLOCKS.decode(record);
-      if (held !== undefined && blocks.instance === instance) held = { ...held, map: withBitmap(held.map, blocks.firstBlock, blocks.bits) };
-    } else if ((type === TYPES.sealed || type === TYPES.dropped) && record.length >= MARK.bytes && MARK.decode(record).instance === instance) {
+      if (held !== undefined && blocks.instance === instance)
+        held = { ...held, map: withBitmap(held.map, blocks.firstBlock, blocks.bits) };
+    } else if (
+      (type === TYPES.sealed || type === TYPES.dropped) &&
+      record.length >= MARK.bytes &&
+      MARK.decode(record).instance === instance
+    ) {
       if (type === TYPES.dropped) held = undefined;
       else if (held !== undefined) held = markSealed(held);
     }

@@ -1,5 +1,12 @@
 /** A meter model as data: who it is, what its flash is like, how long things take, what its first firmware is. */
-import { DEFAULT_LAYOUT, planLayout, RESTART_DELAY_MS, SELF_TEST_MS, type FlashLayout } from '@smets1/emulator';
+import {
+  DEFAULT_LAYOUT,
+  IMAGE_BYTES_MAX,
+  planLayout,
+  RESTART_DELAY_MS,
+  SELF_TEST_MS,
+  type FlashLayout,
+} from '@smets1/emulator';
 import * as v from 'valibot';
 import { CliError } from '../errors.js';
 import { messageOf, readInput } from '../files/input-file.js';
@@ -90,17 +97,13 @@ export function readProfile(path: string | undefined): MeterProfile {
 export function profileFor(imageBytes: number): MeterProfile {
   const profile = readProfile(undefined);
   if (imageBytes <= IMAGE_BYTES_MAX) return profile;
-  const slotSectors = Math.ceil((SLOT_HEADER_BYTES + imageBytes) / LARGE_SECTOR_BYTES);
   const { geometry } = DEFAULT_LAYOUT;
-  const sectorRuns = [
-    ...geometry.sectorRuns.map((run) => ({ ...run, count: SMALL_SECTORS })),
-    { count: 2 * slotSectors, sectorBytes: LARGE_SECTOR_BYTES },
-  ];
+  const more = 2 * Math.ceil((imageBytes - IMAGE_BYTES_MAX) / geometry.sectorRuns.at(-1)!.sectorBytes);
+  const sectorRuns = geometry.sectorRuns.map((run, i, runs) =>
+    i < runs.length - 1 ? run : { ...run, count: run.count + more },
+  );
   return { ...profile, layout: planLayout({ ...geometry, sectorRuns }, { imageBytesMax: imageBytes }) };
 }
-
-const SMALL_SECTORS = 16;
-const LARGE_SECTOR_BYTES = 65_536;
 
 function profileOf(json: unknown, name: string): MeterProfile {
   const read = v.safeParse(PROFILE, json);

@@ -96,7 +96,7 @@ export function readGeneration<T>(files: FilePort, directory: string, read: (rea
     return readCurrent(files, directory, read);
   } catch (error) {
     // What `read` itself throws goes on as it is.
-    throw errnoOf(error) === '' || error instanceof JournalError ? error : storageFault(directory, error);
+    throw /^E[A-Z]+$/.test(errnoOf(error)) ? storageFault(directory, error) : error;
   }
 }
 
