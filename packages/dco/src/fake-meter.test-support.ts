@@ -39,6 +39,8 @@ export interface FakeMeter extends MeterPort {
 export interface MeterFields {
   readonly runningVersion?: number;
   readonly hardwareVersion?: number;
+  /** The DCO that it trusts, when it is not that of demonstrations. */
+  readonly dcoKey?: Uint8Array;
   /** Seconds since 1970. */
   readonly nowS?: () => number;
 }
@@ -123,7 +125,7 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
         return give({ kind: 'image-sealed', code, imageHash }, nowMs);
       }
       case 'check-authorisation': {
-        const result = run(checkAuthorisation(effect.octets, trust));
+        const result = run(checkAuthorisation(effect.octets, { ...trust, dco: [fields.dcoKey ?? trust.dco[0]!] }));
         const nowS = (fields.nowS ?? (() => 1_900_000_000))();
         return give({ kind: 'authorisation-checked', octets: effect.octets, reply: effect.reply, result, nowS }, nowMs);
       }

@@ -195,8 +195,8 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
     durableFrom,
     durable,
     ranges: rangesOf(session.open, SACK_RANGES_MAX),
-    receivedBytes: (tally?.receivedBytes ?? 0) % 2 ** 32,
-    storedBytes: (tally?.storedBytes ?? 0) % 2 ** 32,
+    receivedBytes: (tally === undefined ? 0 : tally.receivedBytesBefore + tally.receivedBytes) % 2 ** 32,
+    storedBytes: (tally === undefined ? 0 : tally.storedBytesBefore + tally.storedBytes) % 2 ** 32,
   });
   const said: Session = {
     ...session,

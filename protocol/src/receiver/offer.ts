@@ -17,6 +17,7 @@ import {
   type ReceiverInput,
   type ReceiverState,
   type ReceiverStep,
+  type Tally,
 } from './receiver-types.js';
 import { busy, busyCause, refuse, send, to } from './replies.js';
 
@@ -159,9 +160,7 @@ function openSession(state: ReceiverState, checked: CheckedOffer, offer: Offer, 
   const tag = tagFor(state, checked);
   const windowBlocks = windowBlocksOf(state.device, checked.image.manifest.blockShift);
   const { manifestDigest } = checked.image;
-  const tally = state.tally !== undefined && equalOctets(state.tally.manifestDigest, manifestDigest)
-    ? state.tally
-    : { manifestDigest, receivedBytes: 0, storedBytes: 0 };
+  const tally = tallyAfter(state.tally, manifestDigest);
   const opened: ReceiverState = {
     ...state,
     lastTag: tag,
@@ -184,6 +183,14 @@ function openSession(state: ReceiverState, checked: CheckedOffer, offer: Offer, 
     },
   };
   return to(opened, accept(opened, sequence, 'send', tag, checked.image, offer));
+}
+
+/** A session in which nothing came says nothing of what was lost: the one before it goes on counting. */
+function tallyAfter(last: Tally | undefined, manifestDigest: Uint8Array): Tally {
+  const none = { manifestDigest, receivedBytes: 0, storedBytes: 0, receivedBytesBefore: 0, storedBytesBefore: 0 };
+  if (last === undefined || !equalOctets(last.manifestDigest, manifestDigest)) return none;
+  if (last.receivedBytes === 0) return last;
+  return { ...none, receivedBytesBefore: last.receivedBytes, storedBytesBefore: last.storedBytes };
 }
 
 /** Never the tag of the session before it: an old frame must not pass for a new one. */

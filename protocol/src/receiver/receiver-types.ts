@@ -83,11 +83,13 @@ export interface Session {
   readonly recording: boolean;
 }
 
-/** Octets counted in this boot for one image (SPEC.md §9.4). */
+/** Octets counted for one image in this session and, apart, in the one before it of this boot (SPEC.md §9.4). */
 export interface Tally {
   readonly manifestDigest: Uint8Array;
   readonly receivedBytes: number;
   readonly storedBytes: number;
+  readonly receivedBytesBefore: number;
+  readonly storedBytesBefore: number;
 }
 
 export type Activity =

@@ -264,11 +264,11 @@ function compare(
     ok: true,
     outcome: 'activated',
     fields,
-    text: rows([
-      ['\ndone', `the meter runs ${version}; its active slot is the input, octet for octet`],
+    text: `\n${rows([
+      ['done', `the meter runs ${version}; its active slot is the input, octet for octet`],
       ['kept', flags.keep === undefined ? undefined : `${folder}: keys, image, package, store, flash file`],
       ['next', 'smets1 --help shows each step as a command of its own'],
-    ]),
+    ])}`,
   };
 }
 

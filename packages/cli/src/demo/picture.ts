@@ -21,9 +21,18 @@ export function pictureOn(report: Reporter): Picture {
     step: (stage, text, fields = {}) => report.event('stage', { stage, ...fields }, `   │ ${text}`),
     inset: {
       ...report,
-      event: (name, fields, text) => report.event(name, fields, text === undefined ? undefined : `   │ ${text}`),
+      event: (name, fields, text) =>
+        report.event(name, fields, text === undefined || DRAWN_OTHERWISE.has(name) ? undefined : `   │ ${text}`),
     },
   };
 }
 
 const NAME_WIDTH = 10;
+
+/** Stages of the DCO that the picture shows in its own words. */
+const DRAWN_OTHERWISE: ReadonlySet<string> = new Set([
+  'dco-link-up',
+  'dco-meter-found',
+  'dco-answered',
+  'dco-requested',
+]);

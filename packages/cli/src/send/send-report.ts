@@ -29,7 +29,8 @@ export function tellEvents(report: Reporter, plan: SenderPlan): (event: SenderEv
       case 'progress': {
         isBusyTold = false;
         const { durableBlocks, blockCount, stats } = event;
-        const more = { durableBlocks, blockCount, sentBytes: stats.sentBytes, lostFrames: stats.lostFrames };
+        const { sentBytes, lostFrames, discardedBytes } = stats;
+        const more = { durableBlocks, blockCount, sentBytes, lostFrames, discardedBytes };
         return report.progress({ label: 'sending', doneBytes: stats.durableBytes, totalBytes }, more);
       }
       case 'busy':

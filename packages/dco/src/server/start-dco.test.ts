@@ -66,7 +66,7 @@ async function start(options: Partial<DcoOptions> = {}, world: MemoryFiles = mem
     links,
     linkTime: fastTime(),
     inventory: inventoryOf({ devices: entries }, 'the test', '.'),
-    control: await control(world),
+    control: options.control ?? (await control(world)),
     listen: { port: 0 },
     token: TOKEN,
     segmentBytes: 64 * 1024,
