@@ -13,7 +13,7 @@ import {
   splitPackage,
   verifyPackage,
 } from '@smets1/protocol';
-import type { AuthorisationFields, CryptoTask, Role, SignerPort, TrustAnchors } from '@smets1/protocol';
+import type { AuthorisationFields, CryptoTask, SignerPort, TrustAnchors } from '@smets1/protocol';
 import type { Clock } from './clock.js';
 
 export const crypto: ReturnType<typeof nodeCrypto> = nodeCrypto();

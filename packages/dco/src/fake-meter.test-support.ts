@@ -19,7 +19,7 @@ import { LinkError, memoryPair } from '@smets1/hardware';
 import type { MemoryPair } from '@smets1/hardware';
 import { hostMeter } from '@smets1/host';
 import type { HostedMeter, MeterPort } from '@smets1/host';
-import type { Link, MeterLinks } from './meter-links.js';
+import type { MeterLinks } from './meter-links.js';
 import { deviceId, fastTime, idOctets, run, trust } from './bench.test-support.js';
 
 export interface FakeMeter extends MeterPort {

@@ -1,10 +1,9 @@
 /** RequestID and Device ID as DUIS writes them; letters in upper case from here on, for they are compared. */
 import { formatDeviceId, parseDeviceId } from '@smets1/protocol';
-import { REQUEST_ID_LENGTH_MAX } from './limits.js';
+import { REQUEST_COUNTER_MAX, REQUEST_ID_LENGTH_MAX } from './limits.js';
 
 const EUI = '(?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}';
 const REQUEST_ID = new RegExp(`^(${EUI}):(${EUI}):(0|[1-9][0-9]{0,19})$`);
-const COUNTER_MAX = 2n ** 64n - 1n;
 
 export interface RequestId {
   /** In upper case. */
@@ -20,7 +19,7 @@ export function parseRequestId(text: string): RequestId | undefined {
   if (match === null) return undefined;
   const [, originator = '', target = '', digits = ''] = match;
   const counter = BigInt(digits);
-  return counter > COUNTER_MAX
+  return counter > REQUEST_COUNTER_MAX
     ? undefined
     : { text: text.toUpperCase(), originator: originator.toUpperCase(), target: target.toUpperCase(), counter };
 }

@@ -69,6 +69,7 @@ export const CONTROL_CLOSE_MS_MAX = 5_000;
 export const BODY_BYTES_MAX: number = 3 * 1024 * 1024;
 export const RESPONSES_PER_PULL_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 96;
+export const REQUEST_COUNTER_MAX: bigint = 2n ** 64n - 1n;
 /** Events that wait for one watcher before the oldest are dropped, which it is told. */
 export const WATCHER_EVENTS_MAX = 1_000;
 export const WATCHERS_MAX = 32;
@@ -82,3 +83,6 @@ export const PROGRESS_EVERY_MS = 250;
 export const REMOVALS_PER_COMMIT_MAX = 2_000;
 export const REWRITE_BATCH_RECORDS = 1_000;
 export const COMPLAINT_LENGTH_MAX = 2_000;
+/** How long a countersigner waits for the one before it to give its directory back. */
+export const CONTROL_LOCK_ROUND_MS = 50;
+export const CONTROL_LOCK_ROUNDS_MAX = 100;

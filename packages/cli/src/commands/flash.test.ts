@@ -112,7 +112,7 @@ describe('flash', () => {
   it('stops with 18 when it is interrupted, and resumes where it was', async () => {
     const to = await meterOn();
     const paced = start(folder.path, ['flash', 'package.s1pk', '--to', to, '--rate', '100000', '--json']);
-    await paced.event('progress');
+    await paced.event('progress', ({ durableBlocks }) => Number(durableBlocks) > 8);
     paced.interrupt();
     const cut = await paced.done;
     expect(cut.result).toMatchObject({ outcome: 'interrupted', exitCode: 18 });

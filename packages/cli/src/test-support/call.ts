@@ -5,22 +5,24 @@ import { join } from 'node:path';
 import { runCli } from '../run-cli.js';
 import type { Shell, Terminal } from '../shell.js';
 
+type Event = Readonly<Record<string, unknown>>;
+
 export interface Called {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
   /** The JSON objects on stdout. */
-  readonly events: readonly Record<string, unknown>[];
+  readonly events: readonly Event[];
   /** The last of them. */
-  readonly result: Record<string, unknown>;
+  readonly result: Event;
 }
 
 export interface Running {
   readonly done: Promise<Called>;
   /** What SIGTERM does. */
   readonly interrupt: () => void;
-  /** The first event of that name on stdout. */
-  readonly event: (name: string) => Promise<Record<string, unknown>>;
+  /** The first event of that name on stdout that is as wanted. */
+  readonly event: (name: string, isWanted?: (event: Event) => boolean) => Promise<Event>;
 }
 
 /** A folder that ends with the test file. */
@@ -49,9 +51,9 @@ export function start(folder: string, args: readonly string[], env: Shell['env']
   return {
     done,
     interrupt: () => interruption.abort(),
-    event: async (name) => {
+    event: async (name, isWanted = () => true) => {
       for (;;) {
-        const found = eventsOf(stdout.text()).find((event) => event['event'] === name);
+        const found = eventsOf(stdout.text()).find((event) => event['event'] === name && isWanted(event));
         if (found !== undefined) return found;
         if (isOver) throw new Error(`no event ${name} in: ${stdout.text()}${stderr.text()}`);
         // eslint-disable-next-line no-await-in-loop -- one write after the other
@@ -85,9 +87,9 @@ function collected(): { readonly terminal: Terminal; readonly text: () => string
   };
 }
 
-function eventsOf(stdout: string): readonly Record<string, unknown>[] {
+function eventsOf(stdout: string): readonly Event[] {
   return stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+    .map((line) => JSON.parse(line) as Event);
 }

@@ -3,12 +3,13 @@
  * one line; it ends when its input does. Nothing but answers goes to standard output.
  */
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { loadPrivateKey, nodeCrypto, nodeSigner } from '@smets1/host';
-import { nodeFiles } from '@smets1/journal';
+import { JournalError, nodeFiles } from '@smets1/journal';
 import type { ControlConfiguration } from '../control-port.js';
-import { CONTROL_LINE_BYTES_MAX } from '../limits.js';
+import { CONTROL_LINE_BYTES_MAX, CONTROL_LOCK_ROUND_MS, CONTROL_LOCK_ROUNDS_MAX } from '../limits.js';
 import { openCountersigner } from './countersigner.js';
-import type { Countersigner } from './countersigner.js';
+import type { Countersigner, CountersignerOptions } from './countersigner.js';
 import { encodeAnswer, parseConfiguration, parseRequest } from './lines.js';
 
 function say(line: string): void {
@@ -19,7 +20,7 @@ async function open(configuration: ControlConfiguration): Promise<Countersigner>
   const { keyPath, allowDemo, storeDirectory, controlDirectory, policy } = configuration;
   const keysOf = (list: readonly string[]): readonly Uint8Array[] =>
     list.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
-  return openCountersigner({
+  const options: CountersignerOptions = {
     files: nodeFiles(),
     storeDirectory,
     controlDirectory,
@@ -28,7 +29,16 @@ async function open(configuration: ControlConfiguration): Promise<Countersigner>
     trust: { manufacturer: keysOf(configuration.manufacturerKeys), supplier: keysOf(configuration.supplierKeys) },
     policy,
     nowMs: () => Date.now(),
-  });
+  };
+  for (let round = 1; ; round += 1) {
+    try {
+      return await openCountersigner(options);
+    } catch (error) {
+      // The one before us may still be ending: it learns of the death of its server only by the end of its input.
+      if (!(error instanceof JournalError && error.code === 'locked') || round >= CONTROL_LOCK_ROUNDS_MAX) throw error;
+      await setTimeout(CONTROL_LOCK_ROUND_MS);
+    }
+  }
 }
 
 async function main(): Promise<void> {

@@ -17,7 +17,7 @@ export function openLanes(placesMax: number): Lanes {
   let waitingCount = 0;
 
   const start = (): void => {
-    while (!isClosed && busy.size < placesMax) {
+    while (busy.size < placesMax) {
       const [deviceId] = ready;
       if (deviceId === undefined) return;
       ready.delete(deviceId);

@@ -248,7 +248,12 @@ describe('a DCO over HTTP', () => {
 
   it('refuses bodies that say more than they should, and other methods', async () => {
     const { dco } = await start();
-    const post = async (path: string, body: string, method = 'POST', type = 'application/json'): Promise<string> => {
+    const post = async (
+      path: string,
+      body: string,
+      method: 'POST' | 'PUT' = 'POST',
+      type = 'application/json',
+    ): Promise<string> => {
       const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': type };
       const response = await fetch(dco.url + path, { method, headers, body });
       const json = (await response.json()) as { readonly error: { readonly code: string } };

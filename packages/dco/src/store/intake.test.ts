@@ -119,9 +119,9 @@ describe('parts of an image', () => {
           const expected = held.size === 3 ? [...taken.keys()].map(String) : [];
           expect(
             pull(store.state, 0)
-              .responses.map(({ requestId: text }) => text.split(':')[2])
-              .toSorted(),
-          ).toEqual(expected.toSorted());
+              .responses.map(({ requestId: text }) => text.split(':')[2] ?? '')
+              .toSorted((a, b) => a.localeCompare(b)),
+          ).toEqual(expected.toSorted((a, b) => a.localeCompare(b)));
         }
         await store.close();
       }),
