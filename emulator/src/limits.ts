@@ -19,8 +19,6 @@ export const SLOT_HEADER_BYTES = 4096;
 /** The offer blob shares its area with a length (2 octets) and a CRC (4 octets). */
 export const OFFER_BLOB_BYTES_MAX: number = SLOT_HEADER_BYTES - 6;
 export const IMAGE_BYTES_MAX = 2_097_152;
-/** What verification reads at once. */
-export const VERIFY_CHUNK_BYTES = 65_536;
 /** What the factory programs at once. */
 export const FACTORY_CHUNK_BYTES = 4096;
 

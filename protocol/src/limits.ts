@@ -69,6 +69,7 @@ export const TRIAL_STARTS_MAX = 3;
 export const ERASES_PER_DAY_MAX = 24;
 export const DAY_MS = 86_400_000;
 
+export const CRC16_BYTES = 2;
 export const CRC32_BYTES = 4;
 export const OTA_HEADER_BYTES = 60;
 /** What stands before the manifest in a package or part. */

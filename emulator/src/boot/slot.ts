@@ -1,6 +1,6 @@
 import { BootError } from '../errors.js';
 import type { FlashPort, FlashRegion } from '../flash/flash-port.js';
-import { OFFER_BLOB_BYTES_MAX, SLOT_HEADER_BYTES, VERIFY_CHUNK_BYTES } from '../limits.js';
+import { OFFER_BLOB_BYTES_MAX, SLOT_HEADER_BYTES } from '../limits.js';
 import type { DeviceIdentity } from '../meter/identity.js';
 import { sameOctets } from '../octets.js';
 import type { BootPorts, ImageHeader } from './boot-crypto.js';
@@ -76,18 +76,10 @@ export function verifySlot(flash: FlashPort, ports: BootPorts, slot: SlotIndex, 
   if (expected.imageHash && !sameOctets(header.imageHash, expected.imageHash)) return no('wrong-image');
   if (expected.floor !== undefined && !(header.securityCounter >= expected.floor)) return no('below-floor');
   if (expected.identity && !isFor(header, expected.identity)) return no('wrong-device');
-  const chunks = readImage(region, imageBytes);
+  const chunks = [region.read(IMAGE_OFFSET_BYTES, imageBytes)];
   if (!sameOctets(ports.crypto.sha256(chunks), header.imageHash)) return no('wrong-hash');
   if (refusing(() => header.check(ports.crypto, chunks)) !== true) return no('bad-signature');
   return { ok: true, header };
-}
-
-function readImage(region: FlashRegion, imageBytes: number): readonly Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  for (let at = 0; at < imageBytes; at += VERIFY_CHUNK_BYTES) {
-    chunks.push(region.read(IMAGE_OFFSET_BYTES + at, Math.min(VERIFY_CHUNK_BYTES, imageBytes - at)));
-  }
-  return chunks;
 }
 
 function isFor(header: ImageHeader, identity: DeviceIdentity): boolean {

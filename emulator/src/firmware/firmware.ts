@@ -8,6 +8,7 @@ import {
   BLOCK_SHIFT_MIN,
   FRAME_PAYLOAD_BYTES_MAX,
   HASH_BYTES,
+  blockMessages,
   checkAuthorisation,
   checkOffer,
   decodeHostMessage,
@@ -19,9 +20,11 @@ import {
   verifyBlock,
   wakeReceiverAtMs,
   type ActivationMemory,
+  type BlockMessages,
   type CryptoPort,
   type DeviceFacts,
   type HeldImage,
+  type ImageOffer,
   type MeterMessage,
   type ReceiverEffect,
   type ReceiverInput,
@@ -69,6 +72,7 @@ export class Firmware {
   #booted: BootResult;
   #staging: StagingStore | undefined;
   #receiver: ReceiverState;
+  #messages: { readonly digest: Uint8Array; readonly of: BlockMessages } | undefined;
   #outbox: Uint8Array[] = [];
   #alerts: Uint8Array[] = [];
   #restartAtMs: number | undefined;
@@ -158,7 +162,15 @@ export class Firmware {
         return { kind: 'prepared', held: this.#onFlash(() => this.#staging?.prepare(effect.image)) };
       case 'check-block': {
         const { manifest, manifestDigest, manufacturerKey } = effect.image;
-        const ok = runTask(verifyBlock(manifest, manifestDigest, effect.block, effect.octets, manufacturerKey), crypto);
+        const task = verifyBlock(
+          manifest,
+          manifestDigest,
+          effect.block,
+          effect.octets,
+          manufacturerKey,
+          this.#messagesOf(effect.image),
+        );
+        const ok = runTask(task, crypto);
         return { kind: 'block-checked', block: effect.block, octets: effect.octets, ok };
       }
       case 'store-block':
@@ -213,6 +225,17 @@ export class Firmware {
         this.#alert(effect.alertCode, effect.payload, nowMs);
         return undefined;
     }
+  }
+
+  /** One buffer for the messages of all blocks of an image. */
+  #messagesOf({ manifest, manifestDigest }: ImageOffer): BlockMessages {
+    if (this.#messages?.digest !== manifestDigest) {
+      this.#messages = {
+        digest: manifestDigest,
+        of: blockMessages(manifestDigest, manifest.blockCount, 2 ** manifest.blockShift),
+      };
+    }
+    return this.#messages.of;
   }
 
   #seal(image: HeldImage): ReceiverInput {

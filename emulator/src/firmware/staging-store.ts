@@ -19,6 +19,7 @@ import type { BootCrypto } from '../boot/boot-crypto.js';
 import type { BootState, SlotIndex } from '../boot/boot-state.js';
 import { eraseSlot } from '../boot/factory.js';
 import { IMAGE_OFFSET_BYTES, readSlotHeader, slotRegion, writeSlotHeader } from '../boot/slot.js';
+import { FlashError } from '../errors.js';
 import type { FlashPort } from '../flash/flash-port.js';
 import { RecordLog } from '../flash/record-log.js';
 import { sameOctets } from '../octets.js';
@@ -92,10 +93,17 @@ export class StagingStore {
       padded.fill(erasedValue, payload.length);
       padded.set(payload);
     }
-    // Programmed before a cut, but not recorded: flash may refuse to take the same octets twice.
     const at = IMAGE_OFFSET_BYTES + offsetBytes;
-    if (sameOctets(region.read(at, padded.length), padded)) return;
-    region.program(at, padded);
+    try {
+      region.program(at, padded);
+    } catch (error) {
+      // Programmed before a cut, but not recorded: flash with ECC does not take the same octets twice, and need not.
+      const isThere =
+        error instanceof FlashError &&
+        error.code === 'not-erased' &&
+        sameOctets(region.read(at, padded.length), padded);
+      if (!isThere) throw error;
+    }
   }
 
   record(blocks: readonly number[]): void {

@@ -57,11 +57,11 @@ function terminalOf(stream: NodeJS.WriteStream): Terminal {
     write: (text) => {
       if (!isBroken) stream.write(text);
     },
-    isTty: stream.isTTY === true,
+    isTty: stream.isTTY,
     get columns() {
       return stream.columns ?? COLUMNS_ASSUMED;
     },
-    color: stream.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    color: stream.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   };
 }
 

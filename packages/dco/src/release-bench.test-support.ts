@@ -1,9 +1,8 @@
 /** A whole DCO but for HTTP, on files in memory, with meters of this process and a clock that is turned by hand. */
 import { memoryFiles } from '@smets1/journal';
 import type { MemoryFiles } from '@smets1/journal';
-import { countersign } from '@smets1/protocol';
 import { demoKey } from '@smets1/host';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import {
   authorisationFor,
   benchImage,

@@ -10,9 +10,11 @@ import { decodeFromLine, encodeForLine, lineDecoder } from './line-coding.js';
 /** Long runs without zero are rare in plain noise, and are where COBS has its edges. */
 const run = fc.oneof(
   fc.uint8Array({ maxLength: 600 }),
-  fc.array(fc.tuple(fc.integer({ min: 250, max: 258 }), fc.nat({ max: 2 })), { maxLength: 4 }).map((pieces) =>
-    concat(...pieces.map(([ones, zeros]) => concat(new Uint8Array(ones).fill(0x5a), new Uint8Array(zeros)))),
-  ),
+  fc
+    .array(fc.tuple(fc.integer({ min: 250, max: 258 }), fc.nat({ max: 2 })), { maxLength: 4 })
+    .map((pieces) =>
+      concat(...pieces.map(([ones, zeros]) => concat(new Uint8Array(ones).fill(0x5a), new Uint8Array(zeros)))),
+    ),
 );
 const ones = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i % 255) + 1);
 
@@ -55,7 +57,9 @@ describe('COBS', () => {
   });
 
   it('makes of the longest frame no more than a decoder collects', () => {
-    expect(cobsEncodedBytesMax(FRAME_PAYLOAD_BYTES_MAX + DATA_OVERHEAD_BYTES)).toBeLessThanOrEqual(ENCODED_FRAME_BYTES_MAX);
+    expect(cobsEncodedBytesMax(FRAME_PAYLOAD_BYTES_MAX + DATA_OVERHEAD_BYTES)).toBeLessThanOrEqual(
+      ENCODED_FRAME_BYTES_MAX,
+    );
   });
 });
 
@@ -76,16 +80,23 @@ describe('the deframer', () => {
 
   it('finds the frames however the stream is cut', () => {
     fc.assert(
-      fc.property(fc.array(run.filter(({ length }) => length > 0), { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1 }), (frames, cuts) => {
-        const stream = concat(...frames.map(cobsEncode));
-        const chunks: Uint8Array[] = [];
-        for (let at = 0, i = 0; at < stream.length; i++) {
-          const end = at + cuts[i % cuts.length]!;
-          chunks.push(stream.subarray(at, end));
-          at = end;
-        }
-        expect(feed(chunks).frames).toEqual(frames);
-      }),
+      fc.property(
+        fc.array(
+          run.filter(({ length }) => length > 0),
+          { maxLength: 5 },
+        ),
+        fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1 }),
+        (frames, cuts) => {
+          const stream = concat(...frames.map(cobsEncode));
+          const chunks: Uint8Array[] = [];
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const end = at + cuts[i % cuts.length]!;
+            chunks.push(stream.subarray(at, end));
+            at = end;
+          }
+          expect(feed(chunks).frames).toEqual(frames);
+        },
+      ),
     );
   });
 

@@ -7,9 +7,17 @@ import { FRAME_PAYLOAD_BYTES_MAX } from '../limits.js';
 import { DATA_OVERHEAD_BYTES, DATA_TYPE, decodeFrame, encodeFrame, type Frame } from './frame.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const payload = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ minLength: 8_000, maxLength: FRAME_PAYLOAD_BYTES_MAX }));
+const payload = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.uint8Array({ minLength: 8_000, maxLength: FRAME_PAYLOAD_BYTES_MAX }),
+);
 const other = fc
-  .record({ type: fc.integer({ min: 0, max: 255 }).filter((type) => type !== DATA_TYPE), sessionTag: u32, sequence: u32, payload })
+  .record({
+    type: fc.integer({ min: 0, max: 255 }).filter((type) => type !== DATA_TYPE),
+    sessionTag: u32,
+    sequence: u32,
+    payload,
+  })
   .map((given): Frame => ({ ...given, block: 0, offsetBytes: 0 }));
 const data = fc.record({
   type: fc.constant(DATA_TYPE),
@@ -23,12 +31,22 @@ const frame = fc.oneof(other, data);
 
 describe('a frame', () => {
   it('gives back what was encoded', () => {
-    fc.assert(fc.property(frame, (given) => void expect(decodeFrame(encodeFrame(given))).toEqual({ kind: 'frame', frame: given })));
+    fc.assert(
+      fc.property(
+        frame,
+        (given) => void expect(decodeFrame(encodeFrame(given))).toEqual({ kind: 'frame', frame: given }),
+      ),
+    );
   });
 
   it('is as long as the specification says', () => {
     fc.assert(fc.property(other, (given) => void expect(encodeFrame(given)).toHaveLength(given.payload.length + 18)));
-    fc.assert(fc.property(data, (given) => void expect(encodeFrame(given)).toHaveLength(given.payload.length + DATA_OVERHEAD_BYTES)));
+    fc.assert(
+      fc.property(
+        data,
+        (given) => void expect(encodeFrame(given)).toHaveLength(given.payload.length + DATA_OVERHEAD_BYTES),
+      ),
+    );
     expect(DATA_OVERHEAD_BYTES).toBe(24);
   });
 
@@ -45,7 +63,11 @@ describe('a frame', () => {
           expect(decoded.kind).not.toBe('frame');
           if (decoded.kind === 'spoilt-data') {
             const { payload: _payload, ...header } = given;
-            expect(decoded).toEqual({ kind: 'spoilt-data', frame: { ...header, payload: new Uint8Array(0) }, lengthBytes: given.payload.length });
+            expect(decoded).toEqual({
+              kind: 'spoilt-data',
+              frame: { ...header, payload: new Uint8Array(0) },
+              lengthBytes: given.payload.length,
+            });
           }
           kinds.set(decoded.kind, (kinds.get(decoded.kind) ?? 0) + 1);
         }
@@ -66,18 +88,32 @@ describe('a frame', () => {
   });
 
   it('is never made of noise, and noise never throws', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 9_000 }), (noise) => void expect(decodeFrame(noise).kind).not.toBe('frame')));
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 9_000 }),
+        (noise) => void expect(decodeFrame(noise).kind).not.toBe('frame'),
+      ),
+    );
   });
 
   it('does not keep the buffer it was decoded from hostage: the payload is a plain view', () => {
-    const buffer = Buffer.from(encodeFrame({ type: 4, sessionTag: 1, sequence: 2, block: 0, offsetBytes: 0, payload: Uint8Array.of(1, 2) }));
+    const buffer = Buffer.from(
+      encodeFrame({ type: 4, sessionTag: 1, sequence: 2, block: 0, offsetBytes: 0, payload: Uint8Array.of(1, 2) }),
+    );
     const decoded = decodeFrame(buffer);
     expect(decoded.kind === 'frame' && decoded.frame.payload.constructor).toBe(Uint8Array);
   });
 
   it('of another major version is dropped, and only a HELLO of it is told apart; another minor is read', () => {
     const versioned = (version: number, type: number): Uint8Array => {
-      const octets = encodeFrame({ type, sessionTag: 0, sequence: 1, block: 0, offsetBytes: 0, payload: new Uint8Array(0) });
+      const octets = encodeFrame({
+        type,
+        sessionTag: 0,
+        sequence: 1,
+        block: 0,
+        offsetBytes: 0,
+        payload: new Uint8Array(0),
+      });
       octets[0] = version;
       const bytes = type === DATA_TYPE ? 18 : 12;
       const crc = crc16(octets.subarray(0, bytes));
@@ -92,12 +128,26 @@ describe('a frame', () => {
   });
 
   it('takes no payload that is too long', () => {
-    const tooLong = { type: 4, sessionTag: 0, sequence: 0, block: 0, offsetBytes: 0, payload: new Uint8Array(FRAME_PAYLOAD_BYTES_MAX + 1) };
+    const tooLong = {
+      type: 4,
+      sessionTag: 0,
+      sequence: 0,
+      block: 0,
+      offsetBytes: 0,
+      payload: new Uint8Array(FRAME_PAYLOAD_BYTES_MAX + 1),
+    };
     expect(() => encodeFrame(tooLong)).toThrow(LocalProtocolError);
   });
 
   it('stands as the specification draws it', () => {
-    const octets = encodeFrame({ type: DATA_TYPE, sessionTag: 0x0a0b0c0d, sequence: 7, block: 0x0102, offsetBytes: 0x100, payload: Uint8Array.of(0xaa) });
+    const octets = encodeFrame({
+      type: DATA_TYPE,
+      sessionTag: 0x0a0b0c0d,
+      sequence: 7,
+      block: 0x0102,
+      offsetBytes: 0x100,
+      payload: Uint8Array.of(0xaa),
+    });
     expect(toHex(octets).slice(0, 36)).toBe('10' + '03' + '0100' + '0D0C0B0A' + '07000000' + '0201' + '00010000');
   });
 });

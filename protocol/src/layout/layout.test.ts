@@ -18,7 +18,13 @@ describe('a layout', () => {
   it('puts each field at the sum of those before it, little-endian', () => {
     expect(EVERYTHING.at).toEqual({ a: 0, b: 1, reserved1: 3, c: 5, d: 9, e: 17 });
     expect(EVERYTHING.bytes).toBe(22);
-    const octetsOf = EVERYTHING.encode({ a: 1, b: 0x0302, c: 0x07060504, d: 0x0f0e0d0c0b0a0908n, e: Uint8Array.of(16, 17, 18, 19, 20) });
+    const octetsOf = EVERYTHING.encode({
+      a: 1,
+      b: 0x0302,
+      c: 0x07060504,
+      d: 0x0f0e0d0c0b0a0908n,
+      e: Uint8Array.of(16, 17, 18, 19, 20),
+    });
     expect(toHex(octetsOf)).toBe('0102030000' + '04050607' + '08090A0B0C0D0E0F' + '1011121314');
   });
 
@@ -44,7 +50,15 @@ describe('a layout', () => {
 
   it('refuses what does not fit: numbers out of range, runs of another length, targets and sources too short', () => {
     const good = { a: 1, b: 2, c: 3, d: 4n, e: new Uint8Array(5) };
-    for (const wrong of [{ a: 256 }, { a: -1 }, { b: 0.5 }, { c: 2 ** 32 }, { d: 1n << 64n }, { d: -1n }, { e: new Uint8Array(4) }]) {
+    for (const wrong of [
+      { a: 256 },
+      { a: -1 },
+      { b: 0.5 },
+      { c: 2 ** 32 },
+      { d: 1n << 64n },
+      { d: -1n },
+      { e: new Uint8Array(4) },
+    ]) {
       expect(() => EVERYTHING.encode({ ...good, ...wrong })).toThrow(LocalProtocolError);
     }
     expect(() => EVERYTHING.encodeInto(good, new Uint8Array(22), 1)).toThrow(LocalProtocolError);
@@ -66,7 +80,13 @@ describe('the CRCs', () => {
   });
 
   it('continue from the CRC of the octets before', () => {
-    fc.assert(fc.property(fc.uint8Array(), fc.uint8Array(), (a, b) => void expect(crc32(b, crc32(a))).toBe(crc32(concat(a, b)))));
+    fc.assert(
+      fc.property(
+        fc.uint8Array(),
+        fc.uint8Array(),
+        (a, b) => void expect(crc32(b, crc32(a))).toBe(crc32(concat(a, b))),
+      ),
+    );
   });
 });
 

@@ -61,20 +61,24 @@ export function layout<const F extends Fields>(fields: F): Layout<F> {
   const at = offsetsOf(entries);
   const bytes = entries.reduce((sum, [, field]) => sum + field.bytes, 0);
   const struct = bufferLayout.struct(entries.flatMap(([name, field]) => parts(name, field)));
-  const reservedRuns = entries.filter(([, f]) => f.kind === 'reserved').map(([name, f]) => [at[name]!, f.bytes] as const);
+  const reservedRuns = entries
+    .filter(([, f]) => f.kind === 'reserved')
+    .map(([name, f]) => [at[name]!, f.bytes] as const);
   const zeros = Object.fromEntries(
     entries.filter(([, f]) => f.kind === 'reserved').map(([name, f]) => [name, bufferOver(new Uint8Array(f.bytes))]),
   );
+  // Filled anew by each encoding, and never seen outside: buffer-layout wants an object, and one for each frame is garbage.
+  const plain: Record<string, unknown> = { ...zeros };
+  const coded = entries.filter(([, f]) => f.kind !== 'reserved');
+  const reservedNames = Object.keys(zeros);
   const wide = entries.filter(([, f]) => f.kind === 'u64').map(([name]) => name);
   const runs = entries.filter(([, f]) => f.kind === 'octets').map(([name]) => name);
 
   function encodeInto(value: Plain<F>, target: Uint8Array, offsetBytes: number): void {
-    if (offsetBytes + bytes > target.length) throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${target.length}`);
+    if (offsetBytes + bytes > target.length)
+      throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${target.length}`);
     const source = value as Readonly<Record<string, unknown>>;
-    const plain: Record<string, unknown> = { ...zeros };
-    for (const [name, field] of entries) {
-      if (field.kind !== 'reserved') plain[name] = checked(name, field, source[name]);
-    }
+    for (const [name, field] of coded) plain[name] = checked(name, field, source[name]);
     for (const name of wide) splitWide(plain, name);
     struct.encode(plain, bufferOver(target), offsetBytes);
   }
@@ -89,12 +93,13 @@ export function layout<const F extends Fields>(fields: F): Layout<F> {
       return target;
     },
     decode(source, offsetBytes = 0) {
-      if (offsetBytes + bytes > source.length) throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${source.length}`);
-      const plain = struct.decode(bufferOver(source), offsetBytes);
-      for (const name of wide) joinWide(plain, name);
-      for (const name of runs) plain[name] = new Uint8Array(plain[name] as Uint8Array);
-      for (const name of Object.keys(zeros)) delete plain[name];
-      return plain as Plain<F>;
+      if (offsetBytes + bytes > source.length)
+        throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${source.length}`);
+      const decoded = struct.decode(bufferOver(source), offsetBytes);
+      for (const name of wide) joinWide(decoded, name);
+      for (const name of runs) decoded[name] = new Uint8Array(decoded[name] as Uint8Array);
+      for (const name of reservedNames) delete decoded[name];
+      return decoded as Plain<F>;
     },
     reservedIsZero(source, offsetBytes = 0) {
       return reservedRuns.every(([start, length]) => {
@@ -103,6 +108,25 @@ export function layout<const F extends Fields>(fields: F): Layout<F> {
       });
     },
   };
+}
+
+/** A number after what a layout draws: the two CRCs of a frame. */
+export function putU16(target: Uint8Array, offsetBytes: number, value: number): void {
+  target[offsetBytes] = value & 0xff;
+  target[offsetBytes + 1] = value >>> 8;
+}
+
+export function getU16(source: Uint8Array, offsetBytes: number): number {
+  return source[offsetBytes]! | (source[offsetBytes + 1]! << 8);
+}
+
+export function putU32(target: Uint8Array, offsetBytes: number, value: number): void {
+  putU16(target, offsetBytes, value & 0xffff);
+  putU16(target, offsetBytes + 2, value >>> 16);
+}
+
+export function getU32(source: Uint8Array, offsetBytes: number): number {
+  return (getU16(source, offsetBytes) | (getU16(source, offsetBytes + 2) << 16)) >>> 0;
 }
 
 const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;

@@ -26,7 +26,9 @@ export function compareOctets(a: Uint8Array, b: Uint8Array): number {
  * made plain at the door, so that `slice` means a copy everywhere behind it.
  */
 export function plainOctets(octets: Uint8Array): Uint8Array {
-  return octets.constructor === Uint8Array ? octets : new Uint8Array(octets.buffer, octets.byteOffset, octets.byteLength);
+  return octets.constructor === Uint8Array
+    ? octets
+    : new Uint8Array(octets.buffer, octets.byteOffset, octets.byteLength);
 }
 
 /** Upper-case hex, no separators. */

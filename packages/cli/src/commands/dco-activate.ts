@@ -1,15 +1,17 @@
-import { CANCELLATION_DATE } from '@smets1/dco';
+import { CANCELLATION_DATE, DcoError, type ImageView, type RequestView, type StageEvent } from '@smets1/dco';
 import {
   AUTHORISATION_BYTES,
   AUTHORISATION_UNCOUNTERSIGNED_BYTES,
   decodeAuthorisation,
   formatDeviceId,
+  SIGNATURE_BYTES,
 } from '@smets1/protocol';
 import { requestIdOf } from '../dco/request-id.js';
 import { entryFields, finishOfEntry, untilAnswered } from '../dco/wait.js';
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { readInput } from '../files/input-file.js';
+import type { JsonFields } from '../output/reporter.js';
 import { hex, rows } from '../output/style.js';
 import { failed, type Finish, type Job } from '../run-command.js';
 import { pathFrom } from '../shell.js';
@@ -50,32 +52,66 @@ export async function dcoActivate(job: Job, flags: DcoActivateFlags, path: strin
     { ...admitted },
     `11.3 ${requestId} ${admitted.repeated ? 'was taken before' : 'taken'}`,
   );
-  const image = (await client.images()).find(({ firmwareHash }) => firmwareHash.toLowerCase() === hex(imageHash));
-  const view = await untilAnswered({
-    client,
-    requestId,
-    report: job.report,
-    signal: job.shell.interruption(),
-    totalBytes: image?.imageBytes,
-  });
-  const entry = view?.responses.at(-1);
-  if (entry === undefined) {
-    return failed(EXIT.interrupted, `waiting for 11.3 ${requestId} was interrupted; the DCO goes on with it`, {
+  const interrupted = (cause: string): Finish =>
+    failed(EXIT.interrupted, cause, {
       wayOut: 'run the same again to see what comes of it',
       fields: { requestId },
     });
+  let sent: StageEvent | undefined;
+  let view: RequestView | undefined;
+  let image: ImageView | undefined;
+  try {
+    image = (await client.images()).find(({ firmwareHash }) => firmwareHash.toLowerCase() === hex(imageHash));
+    view = await untilAnswered({
+      client,
+      requestId,
+      report: job.report,
+      signal: job.shell.interruption(),
+      totalBytes: image && wireBytes(image),
+      onStage: (event) => {
+        if (event.sentBytes !== undefined) sent = event;
+      },
+    });
+  } catch (error) {
+    // The request is durable there: a DCO that went away has not forgotten it.
+    if (!(error instanceof DcoError) || (error.code !== 'no-answer' && error.code !== 'closed')) throw error;
+    return interrupted(`the DCO went away after it took 11.3 ${requestId}: ${error.message}`);
   }
+  const entry = view?.responses.at(-1);
+  if (entry === undefined) return interrupted(`waiting for 11.3 ${requestId} was interrupted; the DCO goes on with it`);
+  const done = flags.cancel ? 'cancelled' : 'activated';
   return finishOfEntry(entry, () => ({
     ok: true,
-    outcome: entry.code === 'accepted' ? 'accepted' : flags.cancel ? 'cancelled' : 'activated',
-    fields: entryFields(entry),
+    outcome: entry.code === 'accepted' ? 'accepted' : done,
+    fields: { ...entryFields(entry), ...transferFields(sent, image) },
     text: rows([
       ['done', entry.message],
       ['request', requestId],
       ['meter', entry.device?.deviceId],
       ['runs', entry.device?.firmwareVersion],
       ['hash', entry.device?.runningHash?.toLowerCase()],
-      ['attested', entry.device === undefined ? undefined : entry.device.attested === true ? 'yes' : 'no'],
+      ['attested', entry.device && (entry.device.attested === true ? 'yes' : 'no')],
     ]),
   }));
+}
+
+/** Octets of all blocks with their signatures. */
+function wireBytes({ imageBytes, blockCount }: ImageView): number {
+  return imageBytes + blockCount * SIGNATURE_BYTES;
+}
+
+/** What went over the line while this command watched; nothing, when the DCO had no need to send. */
+function transferFields(sent: StageEvent | undefined, image: ImageView | undefined): JsonFields {
+  if (sent?.sentBytes === undefined || image === undefined) return {};
+  const { sentBytes, resumedFromBlocks = 0 } = sent;
+  const blockBytes = 2 ** Math.ceil(Math.log2(image.imageBytes / image.blockCount)) + SIGNATURE_BYTES;
+  const resumedFrom = Math.min(resumedFromBlocks * blockBytes, wireBytes(image));
+  const octetsWritten = wireBytes(image) - resumedFrom;
+  return {
+    octetsWritten,
+    octetsSent: sentBytes,
+    octetsResent: Math.max(0, sentBytes - octetsWritten),
+    resumedFrom,
+    resumedFromBlocks,
+  };
 }

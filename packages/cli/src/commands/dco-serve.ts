@@ -4,6 +4,7 @@ import { openLink, type ListenAddress } from '@smets1/hardware';
 import { CliError } from '../errors.js';
 import { makeFolder } from '../files/output-file.js';
 import type { TrustedKeyFile } from '../flags/values.js';
+import type { Reporter } from '../output/reporter.js';
 import { rows } from '../output/style.js';
 import type { CommonFlags, Finish, Job } from '../run-command.js';
 import { pathFrom, untilInterrupted } from '../shell.js';
@@ -55,7 +56,10 @@ export async function dcoServe(job: Job, flags: DcoServeFlags): Promise<Finish> 
     );
     const events = dco.events.watch();
     const telling = (async () => {
-      for await (const event of events) if ('stage' in event) tellStage(job.report, event, undefined);
+      for await (const event of events) {
+        // Many meters are spoken to at a time, so each line says which.
+        if ('stage' in event) tellStage(named(job.report, event.deviceId), event, undefined);
+      }
     })();
     await interrupted;
     events.close();
@@ -64,6 +68,11 @@ export async function dcoServe(job: Job, flags: DcoServeFlags): Promise<Finish> 
     await dco.close();
   }
   return { ok: true, text: 'stopped' };
+}
+
+function named(report: Reporter, deviceId: string | undefined): Reporter {
+  if (deviceId === undefined) return report;
+  return { ...report, event: (name, fields, text) => report.event(name, fields, text && `${deviceId} ${text}`) };
 }
 
 async function openMeter(inventory: Inventory, deviceId: string): Promise<Link> {

@@ -1,4 +1,4 @@
-import { dcoClient, type DcoClient, type PartAccepted } from '@smets1/dco';
+import { dcoClient, type DcoClient, type EntryRecord, type PartAccepted } from '@smets1/dco';
 import { formatDeviceId, PACKAGE_BYTES_MAX, readContainer, splitPackage } from '@smets1/protocol';
 import { DCC_ID, requestIdOf } from '../dco/request-id.js';
 import { entryFields, finishOfEntry } from '../dco/wait.js';
@@ -56,8 +56,7 @@ export async function dcoSubmit(job: Job, flags: DcoSubmitFlags, ...paths: reado
   if (last === undefined) throw new CliError('usage', 'no parts were given');
   const { responses } = await client.request(last.requestId);
   const [entry] = responses;
-  if (entry !== undefined)
-    return finishOfEntry(entry, () => held(accepted, { ...entryFields(entry), imageId: last.imageId }));
+  if (entry !== undefined) return finishOfEntry(entry, () => held(accepted, entry));
   return failed(
     EXIT['some-not-done'],
     `the DCO holds ${counted(last.heldBlocks)} of ${counted(last.blockCount)} blocks, so there is no 11.1 response yet`,
@@ -69,16 +68,17 @@ export async function dcoSubmit(job: Job, flags: DcoSubmitFlags, ...paths: reado
   );
 }
 
-function held(accepted: readonly PartAccepted[], fields: Readonly<Record<string, unknown>>): Finish {
+function held(accepted: readonly PartAccepted[], entry: EntryRecord): Finish {
   const requestIds = accepted.map(({ requestId }) => requestId);
+  const imageId = accepted.at(-1)?.imageId;
   return {
     ok: true,
     outcome: 'held',
-    fields: { ...fields, requestIds },
+    fields: { ...entryFields(entry), imageId, requestIds },
     text: rows([
       ['done', 'the DCO holds the whole image; every part has its 11.1 response'],
-      ['image', String(fields['imageId'])],
-      ['hash', String(fields['hash'] ?? '')],
+      ['image', imageId],
+      ['hash', entry.image?.firmwareHash.toLowerCase()],
       ['requests', `${requestIds[0]} to ${requestIds.at(-1)}`],
     ]),
   };

@@ -38,7 +38,13 @@ afterAll(async () => {
 
 describe('dco', () => {
   const submit = (...paths: readonly string[]): readonly string[] => [
-    ...['dco', 'submit', ...paths, '--originator', ORIGINATOR, '--device', DEVICE],
+    'dco',
+    'submit',
+    ...paths,
+    '--originator',
+    ORIGINATOR,
+    '--device',
+    DEVICE,
     ...to,
   ];
 

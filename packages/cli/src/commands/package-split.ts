@@ -1,5 +1,12 @@
 import { basename, extname, join } from 'node:path';
-import { PACKAGE_BYTES_MAX, PART_BYTES_MAX, readContainer, splitPackage } from '@smets1/protocol';
+import {
+  CRC32_BYTES,
+  PACKAGE_BYTES_MAX,
+  PART_BYTES_MAX,
+  readContainer,
+  SIGNATURE_BYTES,
+  splitPackage,
+} from '@smets1/protocol';
 import { CliError } from '../errors.js';
 import { readInput } from '../files/input-file.js';
 import { checkOutput, makeFolder, writeOutput } from '../files/output-file.js';
@@ -39,7 +46,7 @@ function splitOctets(octets: Uint8Array, partBytes: number): ReturnType<typeof s
   const read = readContainer(octets);
   if (!read.ok) return read;
   const { manifest, records } = read.value;
-  const leastBytes = octets.length - records.length + 2 ** manifest.blockShift + BLOCK_OVERHEAD_BYTES;
+  const leastBytes = octets.length - records.length + 2 ** manifest.blockShift + SIGNATURE_BYTES + CRC32_BYTES;
   if (partBytes < leastBytes && partBytes < PART_BYTES_MAX) {
     throw new CliError(
       'usage',
@@ -48,9 +55,6 @@ function splitOctets(octets: Uint8Array, partBytes: number): ReturnType<typeof s
   }
   return splitPackage(octets, partBytes);
 }
-
-/** Signature and CRC. */
-const BLOCK_OVERHEAD_BYTES = 68;
 
 /** `u-boot.part-01-of-02.s1pk`: sorts in the order of the blocks. */
 function partName(stem: string, index: number, count: number): string {

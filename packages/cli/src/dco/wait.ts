@@ -14,6 +14,8 @@ export interface Waiting {
   readonly signal: AbortSignal;
   /** Octets of the whole image, for the progress line. */
   readonly totalBytes: number | undefined;
+  /** Told of each event of the request. */
+  readonly onStage?: (event: StageEvent) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function untilAnswered(waiting: Waiting): Promise<RequestView | und
       // eslint-disable-next-line no-await-in-loop -- each question waits for the answer to the one before
       const view = await client.request(requestId);
       if (isFinal(view)) return view;
-      // eslint-disable-next-line no-await-in-loop
+      // eslint-disable-next-line no-await-in-loop -- a pause between two questions
       await pause(signal);
       if (signal.aborted) return undefined;
     }
@@ -47,9 +49,11 @@ function isFinal({ state, responses }: RequestView): boolean {
   return state === 'answered' || responses.some(({ code }) => code === 'accepted');
 }
 
-async function watch({ client, requestId, report, totalBytes }: Waiting, signal: AbortSignal): Promise<void> {
+async function watch({ client, requestId, report, totalBytes, onStage }: Waiting, signal: AbortSignal): Promise<void> {
   for await (const event of client.events(signal)) {
-    if ('stage' in event && event.requestId === requestId) tellStage(report, event, totalBytes);
+    if (!('stage' in event) || event.requestId !== requestId) continue;
+    onStage?.(event);
+    tellStage(report, event, totalBytes);
   }
 }
 
@@ -60,7 +64,8 @@ export function tellStage(report: Reporter, event: StageEvent, totalBytes: numbe
     report.progress({ label: 'forwarding', doneBytes, totalBytes }, { ...event });
     return;
   }
-  const words = [stage.replaceAll('-', ' '), event.code, event.detail].filter((word) => word !== undefined);
+  const blocks = blockCount === undefined ? undefined : `${durableBlocks} of ${blockCount} blocks`;
+  const words = [stage.replaceAll('-', ' '), blocks, event.code, event.detail].filter((word) => word !== undefined);
   report.event(`dco-${stage}`, { ...event }, words.join(': '));
 }
 

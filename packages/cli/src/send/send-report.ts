@@ -89,7 +89,7 @@ export function finishOf(report: SendReport, plan: SenderPlan): Finish {
 }
 
 /** The exit code of a failure; the refusal, and what the meter signed, say more than the reason. */
-export function exitCodeOf(result: Failed, linkErrorCode?: keyof typeof LINK_EXIT): ExitCode {
+function exitCodeOf(result: Failed, linkErrorCode?: keyof typeof LINK_EXIT): ExitCode {
   if (result.reason === 'refused' && result.refusal !== undefined) {
     const refusal = refusalOf(result.refusal.code);
     return refusal === undefined ? EXIT.refused : REFUSAL_EXIT[refusal];

@@ -33,25 +33,20 @@ export async function makeRelease(folder: string, wish: ReleaseWish): Promise<vo
     await run(folder, 'keygen', 'keys');
   }
   writeFileSync(join(folder, `${name}firmware.bin`), generatedFirmware(wish.bytes, wish.seed ?? 7));
-  await run(
-    ...[folder, 'image', 'build', `${name}firmware.bin`, '--out', `${name}image.ota`, '--manufacturer', '121D'],
-    ...['--image-type', '0001', '--version', wish.version ?? '00020001', '--hardware', '1111..1211'],
-    ...['--key', 'keys/supplier.key.pem'],
-  );
+  const smets1 = async (line: string, ...more: readonly string[]): Promise<void> =>
+    await run(folder, ...line.replaceAll('NAME-', name).split(' '), ...more);
+  const hardware = '--manufacturer 121D --image-type 0001 --hardware 1111..1211';
+  const version = `--version ${wish.version ?? '00020001'}`;
+  const supplier = '--key keys/supplier.key.pem';
+  await smets1(`image build NAME-firmware.bin --out NAME-image.ota ${hardware} ${version} ${supplier}`);
   const counter = wish.counter === undefined ? [] : ['--counter', String(wish.counter)];
-  await run(
-    ...[folder, 'package', 'build', `${name}image.ota`, '--key', 'keys/manufacturer.key.pem', '--block-bytes', '1024'],
-    ...['--out', `${name}package.s1pk`, ...counter],
-  );
-  await run(
-    ...[folder, 'authorise', 'sign', '--package', `${name}package.s1pk`, '--device-id', '00-DB-12-34-56-78-90-A0'],
-    ...['--originator', '90-B3-D5-1F-30-01-00-00', '--counter', String(wish.originatorCounter ?? 1)],
-    ...['--key', 'keys/supplier.key.pem', '--out', `${name}activate.signed`],
-  );
-  await run(
-    ...[folder, 'authorise', 'countersign', `${name}activate.signed`, '--key', 'keys/dco.key.pem'],
-    ...['--trust', 'supplier=keys/supplier.pub.pem', '--out', `${name}activate.auth`],
-  );
+  const manufacturer = '--key keys/manufacturer.key.pem --block-bytes 1024';
+  await smets1(`package build NAME-image.ota --out NAME-package.s1pk ${manufacturer}`, ...counter);
+  const who = '--device-id 00-DB-12-34-56-78-90-A0 --originator 90-B3-D5-1F-30-01-00-00';
+  const once = `--counter ${wish.originatorCounter ?? 1}`;
+  await smets1(`authorise sign --package NAME-package.s1pk --out NAME-activate.signed ${who} ${once} ${supplier}`);
+  const dco = '--key keys/dco.key.pem --trust supplier=keys/supplier.pub.pem';
+  await smets1(`authorise countersign NAME-activate.signed --out NAME-activate.auth ${dco}`);
 }
 
 async function run(folder: string, ...args: readonly string[]): Promise<void> {

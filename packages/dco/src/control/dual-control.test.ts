@@ -3,7 +3,6 @@
  * Method: whole releases with a countersigner that differs in one respect, and the countersigner alone.
  */
 
-import { countersign } from '@smets1/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   authorisationFor,
