@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WINDOW_BYTES } from '@smets1/protocol';
-import type { Child } from '../support/child.js';
+import { betweenAcknowledgements, type Child } from '../support/child.js';
 import { buildUBoot, estate, type Estate } from '../support/estate.js';
 import { eventOf, eventsOf, finished, smets1, type CliEvent } from '../support/smets1.js';
 
@@ -39,13 +39,6 @@ function moment(kill: number): number {
   return Math.round(((kill + 1) * BLOCKS) / (KILLS + 1));
 }
 
-/** Between two acknowledgements: four blocks take 80 ms at this rate, and each kill comes later in them than the one before. */
-function between(kill: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ((kill * 29) % 80) + 1);
-  });
-}
-
 /** What the sender last said to be durable. */
 function durableOf(run: Child): number {
   return Number(eventsOf(run).findLast(({ event }) => event === 'progress')?.['durableBlocks']);
@@ -73,7 +66,7 @@ describe('kill -9 in the middle of a transfer', () => {
     for (let kill = 0; kill < KILLS; kill++) {
       const run = flash(url);
       await eventOf(run, reached(moment(kill)));
-      await between(kill);
+      await betweenAcknowledgements(kill);
       run.kill();
       expect(await run.ended).toBe('SIGKILL');
       spread.push(durableOf(run));
@@ -98,7 +91,7 @@ describe('kill -9 in the middle of a transfer', () => {
     const spread: number[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
       await eventOf(run, reached(moment(kill)));
-      await between(kill);
+      await betweenAcknowledgements(kill);
       meter.kill();
       expect(await meter.ended).toBe('SIGKILL');
       spread.push(durableOf(run));

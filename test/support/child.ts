@@ -64,3 +64,13 @@ export function child(program: string, args: readonly string[], options: ChildOp
     },
   };
 }
+
+/**
+ * A moment between two acknowledgements on a line of 200 kB/s: four blocks take some 80 ms there, and each kill comes later in them than the one
+ * before it. A kill right after an acknowledgement would find nothing under way, and prove little.
+ */
+export function betweenAcknowledgements(kill: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ((kill * 29) % 80) + 1);
+  });
+}

@@ -43,16 +43,21 @@ export async function ptyPair(options: PtyPairOptions = {}): Promise<PtyPair> {
   }
 }
 
+/**
+ * socat outlives whoever started it, and would hold the line and its paths against the next one. So a shell watches its own
+ * standard input, a pipe that closes with this process however that ends, and then stops socat.
+ */
+const KEEPER =
+  'socat -d -d "$1" "$2" & line=$!; exec 3<&0; { while read -r _; do :; done <&3; kill "$line"; } 2>/dev/null & wait "$line"';
+const SHELL_NOT_FOUND = 127;
+
 function joined(child: ChildProcess, directory: string, a: string, b: string): PtyPair {
-  const kill = (): boolean => child.kill('SIGKILL');
-  process.once('exit', kill);
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    process.off('exit', kill);
-    kill();
+    unplug(child);
     if (child.exitCode === null && child.signalCode === null) await gone;
-    for (const path of [a, b]) await rm(path, { force: true }); // killed, socat leaves its links behind
+    for (const path of [a, b]) await rm(path, { force: true }); // killed by others, socat leaves its links behind
     await rm(directory, { recursive: true, force: true });
   };
   return { a, b, close: async () => await (closing ??= close()) };
@@ -60,7 +65,8 @@ function joined(child: ChildProcess, directory: string, a: string, b: string): P
 
 async function startSocat(a: string, b: string): Promise<ChildProcess> {
   const ends = [a, b].map((path) => `pty,raw,echo=0,link=${path}`);
-  const child = spawn('socat', ['-d', '-d', ...ends], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...ends], { stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.on('error', () => undefined); // the shell may be gone before its input
   let said = '';
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -68,8 +74,10 @@ async function startSocat(a: string, b: string): Promise<ChildProcess> {
       timer = setTimeout(() => {
         reject(new LinkError('timeout', `socat made no line within ${PTY_READY_MS_MAX} ms: ${said.trim()}`));
       }, PTY_READY_MS_MAX);
-      child.on('error', (error) => reject(startError(error)));
-      child.once('exit', () => reject(new LinkError('io', `socat ended at once: ${said.trim()}`)));
+      child.on('error', (error) =>
+        reject(new LinkError('io', `socat cannot be started: ${error.message}`, { cause: error })),
+      );
+      child.once('exit', (code) => reject(endedAtOnce(code, said)));
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-PTY_COMPLAINT_CHARS_MAX);
         if (said.includes('starting data transfer loop')) resolve(); // said after both links were made
@@ -77,20 +85,23 @@ async function startSocat(a: string, b: string): Promise<ChildProcess> {
     });
     return child;
   } catch (error) {
-    child.kill('SIGKILL');
+    unplug(child);
     throw error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-function startError(cause: Error): LinkError {
-  if ('code' in cause && cause.code === 'ENOENT') {
-    return new LinkError('not-found', 'a pair of serial ports needs socat; install it: apt-get install -y socat', {
-      cause,
-    });
+/** The keeper does the rest. */
+function unplug(child: ChildProcess): void {
+  child.stdin?.destroy();
+}
+
+function endedAtOnce(code: number | null, said: string): LinkError {
+  if (code === SHELL_NOT_FOUND) {
+    return new LinkError('not-found', 'a pair of serial ports needs socat; install it: apt-get install -y socat');
   }
-  return new LinkError('io', `socat cannot be started: ${cause.message}`, { cause });
+  return new LinkError('io', `socat ended at once: ${said.trim()}`);
 }
 
 async function checkPath(path: string): Promise<void> {

@@ -59,7 +59,8 @@ function terminalOf(stream: NodeJS.WriteStream): Terminal {
     },
     isTty: stream.isTTY,
     get columns() {
-      return stream.columns ?? COLUMNS_ASSUMED;
+      // Some terminals say 0 when they do not know.
+      return stream.columns > 0 ? stream.columns : COLUMNS_ASSUMED;
     },
     color: stream.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   };

@@ -29,6 +29,8 @@ export interface StageEvent {
   readonly blockCount?: number;
   readonly sentBytes?: number;
   readonly resumedFromBlocks?: number;
+  /** Octets that the meter took in the session before and could not keep: they are sent again. */
+  readonly discardedBytes?: number;
   readonly code?: string;
   readonly detail?: string;
 }

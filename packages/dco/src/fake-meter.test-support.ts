@@ -199,6 +199,8 @@ export function fakeMeter(n: number, fields: MeterFields = {}): FakeMeter {
 /** The way to meters of this process, with the number of links that were opened. */
 export interface FakeLinks extends MeterLinks {
   readonly opened: readonly string[];
+  /** The most links that were open at one moment: in all, and to one meter. */
+  readonly most: { readonly all: number; readonly one: number };
   /** Meters that cannot be reached for now. */
   readonly unreachable: Set<string>;
   /** Ends every link. */
@@ -213,8 +215,13 @@ export function fakeLinks(meters: readonly FakeMeter[]): FakeLinks {
   const opened: string[] = [];
   const pairs: MemoryPair[] = [];
   const unreachable = new Set<string>();
+  const openNow: string[] = [];
+  let most = { all: 0, one: 0 };
   return {
     opened,
+    get most() {
+      return most;
+    },
     unreachable,
     open(id) {
       opened.push(id);
@@ -224,6 +231,17 @@ export function fakeLinks(meters: readonly FakeMeter[]): FakeLinks {
       const pair = memoryPair({ framing: 'message' });
       pairs.push(pair);
       meter.attach(pair.b);
+      openNow.push(id);
+      most = {
+        all: Math.max(most.all, openNow.length),
+        one: Math.max(most.one, openNow.filter((one) => one === id).length),
+      };
+      const close = pair.a.close.bind(pair.a);
+      pair.a.close = () => {
+        openNow.splice(openNow.indexOf(id), 1);
+        pair.a.close = close;
+        return close();
+      };
       return Promise.resolve(pair.a);
     },
     unplug() {

@@ -69,6 +69,9 @@ export interface Around {
   readonly policy?: Partial<ControlPolicy>;
   readonly control?: (real: ControlPort) => ControlPort;
   readonly images?: readonly BenchImage[];
+  readonly segmentBytes?: number;
+  /** What the sending side trusts, when it is not what the intake trusted. */
+  readonly releaseTrust?: typeof trust;
 }
 
 const open: Bench[] = [];
@@ -89,7 +92,8 @@ export async function start(around: Around = {}): Promise<Bench> {
   const { files, processes } = world;
   const nowMs = (): number => clock.nowMs();
   const settings: DcoSettings = { ...DEFAULT_SETTINGS, ...around.settings };
-  const store = openStore({ files, directory: 'dco', processes });
+  const { segmentBytes = 64 * 1024 } = around;
+  const store = openStore({ files, directory: 'dco', processes, segmentBytes });
   const intake = { store, crypto, trust, settings, nowMs };
   for (const [i, one] of (around.images ?? [image]).entries()) {
     for (const [j, octets] of one.parts.entries()) {
@@ -135,7 +139,7 @@ export async function start(around: Around = {}): Promise<Bench> {
   const releases = openReleases({
     store,
     crypto,
-    trust,
+    trust: around.releaseTrust ?? trust,
     inventory,
     links,
     control: around.control?.(real) ?? real,

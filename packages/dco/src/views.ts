@@ -45,7 +45,8 @@ export interface MeterView {
 }
 
 export interface HealthView {
-  readonly state: 'ok';
+  /** `storage-failed`: what is held can be read, nothing more is taken until the DCO is started again. */
+  readonly state: 'ok' | 'storage-failed';
   readonly heldBytes: number;
   readonly heldBytesMax: number;
   readonly images: number;

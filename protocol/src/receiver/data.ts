@@ -52,9 +52,16 @@ export function onData(state: Receiving, data: Data, sequence: number, nowMs: nu
     next = withOpen(next, whole === undefined ? open : { ...open, fragments: [{ offsetBytes: 0, octets: whole }], stage: 'checking' });
     if (whole !== undefined) effects.push({ kind: 'check-block', image: held, block: data.block, octets: whole });
   }
-  const { framesSinceSack, lastSackAtMs } = next.session;
-  if (gap || framesSinceSack >= SACK_FRAMES_MAX || nowMs - lastSackAtMs >= SACK_AGE_MS_MAX) return withSack(next, 0, nowMs, effects);
-  return to(next, ...effects);
+  if (gap || next.session.framesSinceSack >= SACK_FRAMES_MAX) return withSack(next, 0, nowMs, effects);
+  // What is under way to flash comes first, and the SACK then says that it is there.
+  const underWay = next.session.open.some(({ stage }) => stage !== 'gathering');
+  if (isOld(next.session, nowMs) && !underWay) return withSack(next, 0, nowMs, effects);
+  const step = recordIfDue(next, nowMs);
+  return to(step.state, ...effects, ...step.effects);
+}
+
+function isOld(session: Session, nowMs: number): boolean {
+  return nowMs - session.lastSackAtMs >= SACK_AGE_MS_MAX;
 }
 
 /** An intact header with a spoilt body: the frame did not come, but what it carried can be asked for at once. */
@@ -76,11 +83,11 @@ export function onBlockChecked(state: ReceiverState, input: Extract<ReceiverInpu
   return to(withOpen(state, { ...open, stage: 'storing' }), { kind: 'store-block', block: input.block, offsetBytes, payload });
 }
 
-export function onBlockStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-stored' }>): ReceiverStep {
+export function onBlockStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-stored' }>, nowMs: number): ReceiverStep {
   const open = state.session?.open.find(({ block, stage }) => block === input.block && stage === 'storing');
   if (open === undefined || !hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
-  return recordIfDue(withOpen(state, { ...open, stage: 'stored' }));
+  return recordIfDue(withOpen(state, { ...open, stage: 'stored' }), nowMs);
 }
 
 export function onBlocksRecorded(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'blocks-recorded' }>, nowMs: number): ReceiverStep {
@@ -98,14 +105,16 @@ export function onBlocksRecorded(state: ReceiverState, input: Extract<ReceiverIn
     tally: tally === undefined ? undefined : { ...tally, storedBytes: tally.storedBytes + storedBytes },
     session: { ...session, open, durableInSession, recording: false },
   };
-  const due = durableInSession - session.durableAtLastSack >= sackEveryBlocks(session);
-  if (session.pingToAnswer !== undefined || due || isComplete(next.held)) return withSack(next, session.pingToAnswer ?? 0, nowMs);
-  return recordIfDue(next);
+  const due = durableInSession - session.durableAtLastSack >= sackEveryBlocks(session) || isOld(session, nowMs);
+  const say = session.pingToAnswer !== undefined || due || isComplete(next.held);
+  const said: Said = say ? withSack(next, session.pingToAnswer ?? 0, nowMs) : { state: next, effects: [] };
+  const more = recordIfDue(said.state, nowMs);
+  return to(more.state, ...said.effects, ...more.effects);
 }
 
 export function onPing(state: Receiving, sequence: number, nowMs: number): ReceiverStep {
   const asked: Receiving = { ...state, session: { ...state.session, pingToAnswer: sequence, heardAtMs: nowMs } };
-  if (asked.session.recording || storedBlocks(asked.session).length > 0) return recordIfDue(asked);
+  if (asked.session.recording || storedBlocks(asked.session).length > 0) return recordIfDue(asked, nowMs);
   return withSack(asked, sequence, nowMs);
 }
 
@@ -132,12 +141,13 @@ function storedBlocks(session: Session): number[] {
 }
 
 /** One record names many blocks, so blocks wait for each other: until a SACK is due, the image is whole, or the host asks. */
-function recordIfDue(state: Receiving): ReceiverStep {
+function recordIfDue(state: Receiving, nowMs: number): ReceiverStep {
   const { session, held } = state;
   const blocks = storedBlocks(session);
   if (session.recording || blocks.length === 0) return to(state);
   const last = held.map.durableCount + blocks.length === held.map.blockCount;
-  if (!last && session.pingToAnswer === undefined && blocks.length < sackEveryBlocks(session)) return to(state);
+  const due = last || session.pingToAnswer !== undefined || isOld(session, nowMs) || blocks.length >= sackEveryBlocks(session);
+  if (!due) return to(state);
   return to({ ...state, session: { ...session, recording: true } }, { kind: 'record-blocks', blocks });
 }
 
@@ -180,7 +190,12 @@ function withOpen(state: Receiving, changed: OpenBlock): Receiving {
   return { ...state, session: { ...session, open } };
 }
 
-function withSack(state: Receiving, sequence: number, nowMs: number, before: readonly ReceiverEffect[] = []): ReceiverStep {
+interface Said {
+  readonly state: Receiving;
+  readonly effects: readonly ReceiverEffect[];
+}
+
+function withSack(state: Receiving, sequence: number, nowMs: number, before: readonly ReceiverEffect[] = []): Said {
   const { session, held, tally } = state;
   const { map } = held;
   const durableFrom = (firstHole(map) ?? map.blockCount) & ~7;
@@ -205,7 +220,7 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
     lastSackAtMs: nowMs,
     pingToAnswer: undefined,
   };
-  return to({ ...state, session: said }, ...before, sack);
+  return { state: { ...state, session: said }, effects: [...before, sack] };
 }
 
 function octetsOf(bitmap: bigint): Uint8Array {

@@ -43,7 +43,7 @@ export function stepReceiver(state: ReceiverState, input: ReceiverInput, nowMs: 
     case 'block-checked':
       return onBlockChecked(state, input);
     case 'block-stored':
-      return onBlockStored(state, input);
+      return onBlockStored(state, input, nowMs);
     case 'blocks-recorded':
       return onBlocksRecorded(state, input, nowMs);
     case 'image-sealed':

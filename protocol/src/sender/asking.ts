@@ -1,6 +1,7 @@
 /** Requests that are repeated until they are answered (SPEC.md §10.2). */
-import { BUSY_MS_MAX, BUSY_POLL_MS_MIN, FRAME_PAYLOAD_BYTES_MAX, REQUEST_RETRY_MS, REQUEST_RETRY_MS_MAX, SESSIONS_IN_VAIN_MAX } from '../limits.js';
-import type { HostMessage } from '../message/host-messages.js';
+import { BUSY_MS_MAX, BUSY_POLL_MS_MIN, FRAME_PAYLOAD_BYTES_MAX, OUTCOME_BYTES, REQUEST_RETRY_MS, REQUEST_RETRY_MS_MAX, SESSIONS_IN_VAIN_MAX } from '../limits.js';
+import { DATA_OVERHEAD_BYTES } from '../frame/frame.js';
+import { encodeHostPayload, type HostMessage } from '../message/host-messages.js';
 import type { FailureReason, PendingRequest, SenderEffect, SenderEvent, SenderResult, SenderState, SenderStep } from './sender-types.js';
 
 export function to(state: SenderState, ...effects: readonly SenderEffect[]): SenderStep {
@@ -23,16 +24,25 @@ export function ask(
   nowMs: number,
   ...before: readonly SenderEffect[]
 ): SenderStep {
+  const exchangeMs = exchangeMsOf(state, message);
   const request: PendingRequest = {
     message,
     sessionTag,
     sequence: state.nextRequest,
     askedAtMs: nowMs,
-    nextAtMs: nowMs + REQUEST_RETRY_MS,
+    exchangeMs,
+    nextAtMs: nowMs + REQUEST_RETRY_MS + exchangeMs,
     intervalMs: REQUEST_RETRY_MS,
   };
   const asking: SenderState = { ...state, nextRequest: state.nextRequest + 1, phase: { kind: 'asking', request } };
   return to(asking, ...before, sendOne(sessionTag, request.sequence, message));
+}
+
+/** On a paced line: what the request and the longest answer take on it. Patience begins when they can have come through. */
+function exchangeMsOf(state: SenderState, message: HostMessage): number {
+  const { octetsPerSecond } = state.plan;
+  if (octetsPerSecond === undefined) return 0;
+  return ((encodeHostPayload(message).length + OUTCOME_BYTES + 2 * DATA_OVERHEAD_BYTES) * 1000) / octetsPerSecond;
 }
 
 /** The request again, if its time has come. */
@@ -40,7 +50,7 @@ export function askAgain(state: SenderState, request: PendingRequest, nowMs: num
   if (nowMs < request.nextAtMs) return to(state);
   if (nowMs - request.askedAtMs > BUSY_MS_MAX) return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
   const intervalMs = Math.min(2 * request.intervalMs, REQUEST_RETRY_MS_MAX);
-  const later: PendingRequest = { ...request, intervalMs, nextAtMs: nowMs + intervalMs };
+  const later: PendingRequest = { ...request, intervalMs, nextAtMs: nowMs + intervalMs + request.exchangeMs };
   return to(reasked(state, later), sendOne(request.sessionTag, request.sequence, request.message));
 }
 

@@ -126,7 +126,7 @@ describe('a noisy line', () => {
     Object.assign(pair.options, { meterSays: ({ message }: { message: { kind: string } }) => (nacks += message.kind === 'nack' ? 1 : 0) >= 0 });
     expect(pair.run()).toMatchObject({ kind: 'done' });
     expect(nacks).toBeGreaterThan(0);
-    expect(pair.host.stats.lostFrames).toBeGreaterThanOrEqual(nacks);
+    expect(pair.host.stats.lostFrames).toBeGreaterThan(0);
   });
 });
 
@@ -212,20 +212,21 @@ describe('the bookkeeping of a transfer', () => {
   ])('does not grow more expensive with the image: %s', (_name, blocks, blockBytes, fragmentBytes, window) => {
     let transfer = begin(blocks, blockBytes, window, fragmentBytes);
     let frames = 0;
-    let received = 0;
+    let sentBytes = 0;
     for (let nowMs = 0; !isDelivered(transfer); nowMs += 10) {
       const taken = takeFrames(transfer, undefined, nowMs);
       ({ transfer } = taken);
       frames += taken.frames.length;
-      received = transfer.nextSequence - 1;
-      const whole = transfer.inFlight.length === 0 ? transfer.durable.durableCount : Math.floor((transfer.durable.durableCount * blockBytes + transfer.outBytes) / blockBytes);
+      sentBytes += taken.frames.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+      const whole = Math.floor(sentBytes / blockBytes);
       const durableFrom = Math.floor(whole / 8) * 8;
       const last = Array.from({ length: 8 }, (_, i) => (durableFrom + i < whole ? 1 << i : 0)).reduce((a, b) => a | b, 0);
-      const ranges = transfer.inFlight.filter(({ block }) => block >= whole).slice(0, 1).map(({ block }) => ({ block, offsetBytes: 0, lengthBytes: blockBytes }));
+      const ranges = [{ block: Math.min(whole, blocks - 1), offsetBytes: 0, lengthBytes: blockBytes }];
       const bitmap = new Uint8Array(8).fill(255);
-      transfer = onSack(transfer, sack(received, { durableFrom, durable: Uint8Array.of(last), creditBlocks: window + whole, bitmap, ranges }), 0, nowMs + 5);
-      expect(frames).toBeLessThan(4_000_000);
+      transfer = onSack(transfer, sack(transfer.nextSequence - 1, { durableFrom, durable: Uint8Array.of(last), creditBlocks: window + whole, bitmap, ranges }), 0, nowMs + 5);
+      expect(taken.frames.length, 'goes on').toBeGreaterThan(0);
     }
     expect(transfer.durable.durableCount).toBe(blocks);
+    expect(frames).toBe(blocks * Math.ceil(blockBytes / fragmentBytes));
   }, 20_000);
 });

@@ -31,6 +31,8 @@ export interface PendingRequest {
   readonly sessionTag: number;
   readonly sequence: number;
   readonly askedAtMs: number;
+  /** Time that request and answer take on a paced line. */
+  readonly exchangeMs: number;
   readonly nextAtMs: number;
   readonly intervalMs: number;
 }

@@ -59,9 +59,9 @@ export function stepSender(state: SenderState, input: SenderInput, nowMs: number
 export function wakeSenderAtMs(state: SenderState): number | undefined {
   switch (state.phase.kind) {
     case 'asking':
-      return Math.min(state.phase.request.nextAtMs, state.heardAtMs + SILENCE_MS_MAX);
+      return Math.min(state.phase.request.nextAtMs, deadAtMs(state));
     case 'sending':
-      return Math.min(transferDeadlineMs(state.phase.transfer), state.heardAtMs + SILENCE_MS_MAX, keepaliveAtMs(state));
+      return Math.min(transferDeadlineMs(state.phase.transfer), deadAtMs(state), keepaliveAtMs(state));
     case 'waiting-for-link':
     case 'checking':
     case 'ended':
@@ -72,12 +72,16 @@ export function wakeSenderAtMs(state: SenderState): number | undefined {
 function onTick(state: SenderState, nowMs: number): SenderStep {
   const { phase } = state;
   if (phase.kind !== 'asking' && phase.kind !== 'sending') return to(state);
-  if (nowMs - state.heardAtMs >= SILENCE_MS_MAX) {
+  if (nowMs >= deadAtMs(state)) {
     const reason = state.meter === undefined ? 'no-answer' : 'interrupted';
     return fail(state, reason, `nothing was heard for ${SILENCE_MS_MAX} ms`);
   }
   if (phase.kind === 'sending') return onTransferTick(state, phase.transfer, nowMs >= keepaliveAtMs(state), nowMs);
   return askAgain(state, phase.request, nowMs);
+}
+
+function deadAtMs({ phase, heardAtMs }: SenderState): number {
+  return heardAtMs + SILENCE_MS_MAX + (phase.kind === 'asking' ? phase.request.exchangeMs : 0);
 }
 
 function keepaliveAtMs(state: SenderState): number {

@@ -103,14 +103,14 @@ function wireBytes({ imageBytes, blockCount }: ImageView): number {
 /** What went over the line while this command watched; nothing, when the DCO had no need to send. */
 function transferFields(sent: StageEvent | undefined, image: ImageView | undefined): JsonFields {
   if (sent?.sentBytes === undefined || image === undefined) return {};
-  const { sentBytes, resumedFromBlocks = 0 } = sent;
+  const { sentBytes, resumedFromBlocks = 0, discardedBytes = 0 } = sent;
   const blockBytes = 2 ** Math.ceil(Math.log2(image.imageBytes / image.blockCount)) + SIGNATURE_BYTES;
   const resumedFrom = Math.min(resumedFromBlocks * blockBytes, wireBytes(image));
   const octetsWritten = wireBytes(image) - resumedFrom;
   return {
     octetsWritten,
     octetsSent: sentBytes,
-    octetsResent: Math.max(0, sentBytes - octetsWritten),
+    octetsResent: discardedBytes + Math.max(0, sentBytes - octetsWritten),
     resumedFrom,
     resumedFromBlocks,
   };

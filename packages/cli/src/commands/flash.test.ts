@@ -1,5 +1,5 @@
 /** Goal: what a meter says of a package comes out of `flash` as the outcome, the exit code and the counts of the API. */
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { call, start, testFolder, type Called, type Running } from '../test-support/call.js';
@@ -167,6 +167,14 @@ describe('a virtual meter', () => {
     await meterOn('--flash', 'owned.flash');
     const second = await smets1('emulate', '--flash', 'owned.flash', '--trust', 'keys');
     expect(second.result).toMatchObject({ exitCode: 2, code: 'file-locked' });
+  });
+
+  it('makes its serial line anew where a killed one left its name', async () => {
+    const line = join(folder.path, 'line');
+    symlinkSync('/dev/pts/4094', line);
+    meter = start(folder.path, ['emulate', '--trust', 'keys', '--serial', 'line', '--json']);
+    expect(await meter.event('ready')).toMatchObject({ serial: `serial:${line}` });
+    expect((await smets1('read-version', '--to', `serial:${line}`)).result).toMatchObject({ exitCode: 0 });
   });
 
   it('refuses a flash file that is none, and a profile that is none', async () => {

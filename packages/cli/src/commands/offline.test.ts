@@ -211,8 +211,18 @@ describe('package', () => {
     );
     expect(exitCode).toBe(2);
     const needed = /(\d+) or more are needed/.exec(stderr)?.[1];
-    const fits = await smets1('package', 'split', 'package.s1pk', '--out-dir', 'least', '--part-bytes', needed ?? '0');
-    expect(fits.exitCode).toBe(0);
+    const fits = await smets1(
+      'package',
+      'split',
+      'package.s1pk',
+      '--out-dir',
+      'least',
+      '--part-bytes',
+      needed ?? '0',
+      '--json',
+    );
+    const parts = fits.result['parts'] as { bytes: number }[];
+    expect(Math.max(...parts.map(({ bytes }) => bytes))).toBe(Number(needed));
     const below = String(Number(needed) - 1);
     expect((await smets1('package', 'split', 'package.s1pk', '--out-dir', 'p', '--part-bytes', below)).exitCode).toBe(
       2,

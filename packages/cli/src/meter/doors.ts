@@ -1,5 +1,5 @@
 /** Where a virtual meter can be reached: a WebSocket address, a serial line. It has one port: the link opened last is heard. */
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import {
   acceptWebSockets,
@@ -115,6 +115,7 @@ class MeterDoors implements Doors {
       await this.#plugOnce();
       return;
     }
+    if (serial !== 'auto') removeDeadLine(serial.path);
     try {
       this.#pty = await ptyPair(serial === 'auto' ? {} : { b: serial.path });
     } catch (error) {
@@ -176,6 +177,17 @@ class MeterDoors implements Doors {
 
 function hostOf({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What a line leaves behind whose meter and socat were killed: a name that points to no terminal any more. */
+function removeDeadLine(path: string): void {
+  let target: string;
+  try {
+    target = readlinkSync(path);
+  } catch {
+    return; // nothing there, or nothing of ours
+  }
+  if (target.startsWith('/dev/pts/') && !existsSync(target)) rmSync(path, { force: true });
 }
 
 /** The link, and word of its end also for somebody else than its one user. */

@@ -19,6 +19,7 @@ import {
 import type { BenchImage } from '../bench.test-support.js';
 import { openCountersigner } from './countersigner.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
+import type { ImageState } from '../store/state.js';
 import { takePart } from '../store/intake.js';
 import { DEFAULT_SETTINGS } from '../store/settings.js';
 
@@ -203,6 +204,31 @@ describe('dual control', () => {
     expect(await ask()).toMatchObject({ ok: false, code: 'not-held' });
     await takePart(intake, { requestId: requestId(9), devices: [idOctets(deviceId(2))], octets: image.parts[0]! });
     expect(await ask()).toMatchObject({ ok: false, code: 'not-listed' });
+    // Somebody who can write the journal says `held` of an image that no trusted Supplier has signed.
+    const { record } = await forge(bench);
+    expect(record.status).toBe('held');
+    const forged = countersigner.countersign({
+      requestId: requestId(1),
+      deviceId: deviceId(2),
+      firmwareHash: Buffer.from(newer.imageHash).toString('hex'),
+      authorisation: authorisationFor(newer, deviceId(2), 1),
+    });
+    expect(await forged).toMatchObject({ ok: false, code: 'not-held' });
     countersigner.close();
   });
 });
+
+/** Takes an image in as it should be, then puts another GBCS signature in its record. */
+async function forge(bench: Bench): Promise<ImageState> {
+  const intake = { store: bench.store, crypto, trust, settings: DEFAULT_SETTINGS, nowMs: () => 0 };
+  for (const [i, octets] of newer.parts.entries()) {
+    await takePart(intake, { requestId: requestId(50 + i), devices: [idOctets(deviceId(2))], octets });
+  }
+  const { record } = bench.store.state.images.get(newer.imageId)!;
+  const gbcsSignatures = [Buffer.alloc(64, 7).toString('base64')];
+  await bench.store.transact(() => ({
+    changes: [{ kind: 'image', value: { ...record, gbcsSignatures } }],
+    value: undefined,
+  }));
+  return bench.store.state.images.get(newer.imageId)!;
+}

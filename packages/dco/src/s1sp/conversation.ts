@@ -198,13 +198,14 @@ function narrate(conversation: Conversation): (event: SenderTold) => void {
         const atMs = nowMs();
         if (atMs - toldAtMs < PROGRESS_EVERY_MS && event.durableBlocks < event.blockCount) return undefined;
         toldAtMs = atMs;
-        const { sentBytes, resumedFromBlocks } = event.stats;
+        const { sentBytes, resumedFromBlocks, discardedBytes } = event.stats;
         return tell({
           stage: 'progress',
           durableBlocks: event.durableBlocks,
           blockCount: event.blockCount,
           sentBytes,
           resumedFromBlocks,
+          discardedBytes,
         });
       }
       case 'session-lost':

@@ -19,6 +19,7 @@ import {
   trust,
   until,
 } from '../bench.test-support.js';
+import { DcoError } from '../error.js';
 import type { ControlPort } from '../control-port.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import { takePart } from '../store/intake.js';
@@ -229,6 +230,48 @@ describe('an 11.3 for later', () => {
     expect(entries(bench, 1)).toEqual(['response accepted', 'alert cancelled']);
   });
 
+  it('can be called off while the control thinks, whose consent then comes too late', async () => {
+    let consent = (): void => undefined;
+    const bench = await start({
+      control: (real) => ({
+        ...real,
+        countersign: async (asked) => {
+          await new Promise<void>((resolve) => {
+            consent = resolve;
+          });
+          return real.countersign(asked);
+        },
+      }),
+    });
+    const authorisation = authorisationFor(image, deviceId(1), 1);
+    await bench.activate(1, 1, { executionAtMs: bench.clock.nowMs() + HOUR, authorisation });
+    const cancellation = { request: 10_002, executionAtMs: CANCELLATION_MS, authorisation };
+    expect(codeOf(await bench.activate(1, 1, cancellation))).toBe('ok');
+    consent();
+    await until(() => bench.releases.busyCount === 0, 'quiet');
+    expect(entries(bench, 1)).toEqual(['response cancelled']);
+    expect(stage(bench, 1)).toBe('done');
+    expect(bench.links.opened).toEqual([]);
+  });
+
+  it('cannot be called off once its activation has begun, which is durable before the meter hears of it', async () => {
+    const bench = await start();
+    const atMs = bench.clock.nowMs() + HOUR;
+    const authorisation = authorisationFor(image, deviceId(1), 1);
+    await bench.activate(1, 1, { executionAtMs: atMs, authorisation });
+    await until(() => stage(bench, 1) === 'sealed' && bench.clock.ringing === 1, 'sealed');
+    bench.links.unreachable.add(deviceId(1));
+    bench.clock.turnTo(atMs);
+    await until(() => bench.links.opened.length === 2 && bench.clock.ringing === 1, 'a try');
+    expect(stage(bench, 1)).toBe('activating');
+    const cancellation = { request: 10_002, executionAtMs: CANCELLATION_MS, authorisation };
+    expect(codeOf(await bench.activate(1, 1, cancellation))).toBe('too-late-to-cancel');
+    bench.links.unreachable.clear();
+    bench.clock.turnTo(bench.clock.nowMs() + 1000);
+    await answered(bench, 1, 2);
+    expect(entries(bench, 1)).toEqual(['response accepted', 'alert success 8F66']);
+  });
+
   it('that is not sealed in time is not actioned: alert 8F67', async () => {
     const bench = await start();
     bench.links.unreachable.add(deviceId(1));
@@ -303,23 +346,38 @@ describe('many at a time', () => {
   it('speak with one meter once at a time, and with no more meters than allowed', async () => {
     const meters = Array.from({ length: 12 }, (_, i) => fakeMeter(i));
     const bench = await start({ meters, settings: { deliveriesMax: 3 } });
-    let most = 0;
     for (let i = 0; i < 12; i += 1) {
       await bench.activate(i, i + 1);
       await bench.releases.read(requestId(20_000 + i), deviceId(i));
     }
-    const done = (): boolean => {
-      const talking = new Set(
-        bench.events.filter(({ stage: one }) => one === 'forwarding').map(({ requestId: id }) => id),
-      );
-      for (const { stage: one, requestId: id } of bench.events) if (one === 'sealed') talking.delete(id);
-      most = Math.max(most, talking.size);
-      return bench.releases.busyCount === 0;
-    };
-    await until(done, 'all done');
+    await until(() => bench.releases.busyCount === 0, 'all done');
     expect(meters.map(({ activations }) => activations)).toEqual(meters.map(() => 1));
-    expect(most).toBeLessThanOrEqual(3);
+    expect(bench.links.most).toEqual({ all: 3, one: 1 });
     expect(bench.store.state.entries.size).toBe(3 + 24);
+  });
+});
+
+describe('a disk that is full', () => {
+  it('makes releases wait where they are, and they go on when there is space', async () => {
+    const meters = Array.from({ length: 8 }, (_, i) => fakeMeter(i));
+    const bench = await start({ meters, segmentBytes: 16 * 1024 });
+    bench.world.setCapacity(0);
+    const admitted: number[] = [];
+    for (let i = 0; i < 8; i += 1) {
+      const answer = await bench.activate(i, i + 1).catch((error: unknown) => error);
+      if (!(answer instanceof DcoError)) admitted.push(i);
+      else expect(answer.code).toBe('storage-full');
+    }
+    await until(() => bench.releases.busyCount === 0, 'all waiting');
+    expect(bench.events.map(({ stage: one }) => one)).toContain('storage-waiting');
+    expect(admitted.length).toBeGreaterThan(0);
+    bench.world.setCapacity(Number.POSITIVE_INFINITY);
+    bench.clock.turnTo(bench.clock.nowMs() + 1000);
+    for (const i of admitted) await answered(bench, i + 1);
+    for (const i of admitted) {
+      expect(entries(bench, i + 1)).toEqual(['response success']);
+      expect(meters[i]!.activations).toBe(1);
+    }
   });
 });
 
@@ -377,6 +435,16 @@ describe('a store that rots', () => {
     await until(() => bench.clock.ringing === 1, 'a pause');
     expect(entries(bench, 1)).toEqual([]);
     expect(bench.links.opened).toEqual([]);
+  });
+});
+
+describe('an image whose manufacturer is not trusted any more', () => {
+  it('is not sent', async () => {
+    const bench = await start({ control: countersignAll, releaseTrust: { ...trust, manufacturer: trust.supplier } });
+    await bench.activate(1, 1);
+    await answered(bench, 1);
+    expect(entries(bench, 1)).toEqual(['response image-corrupt']);
+    expect(bench.meters[0]!.storedBlocks).toBe(0);
   });
 });
 

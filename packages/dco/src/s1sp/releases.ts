@@ -387,7 +387,7 @@ class RunningReleases implements Releases {
       return undefined;
     }
     const spoilt = async (why: string): Promise<undefined> => {
-      const message = `the image at rest is damaged and was not sent: ${why}`;
+      const message = `the image at rest does not pass its checks and was not sent: ${why}`;
       await this.#finish(release, { code: 'image-corrupt', message, device: { deviceId } }, undefined);
     };
     try {

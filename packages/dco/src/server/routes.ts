@@ -165,11 +165,11 @@ function events(rooms: Rooms): GuardedResponse {
   };
 }
 
-export function health(rooms: Rooms): HealthView {
+function health(rooms: Rooms): HealthView {
   const { store, settings } = rooms.intake;
   const { state } = store;
   return {
-    state: 'ok',
+    state: store.failure === undefined ? 'ok' : 'storage-failed',
     heldBytes: state.heldBytes,
     heldBytesMax: settings.heldBytesMax,
     images: state.images.size,

@@ -290,10 +290,12 @@ describe('a DCO over HTTP', () => {
 
   it('says 503 when the disk breaks its promises', async () => {
     const { client, world } = await start();
+    expect((await client.health()).state).toBe('ok');
     world.failEvery('syncData', 'EIO');
     expect(await refusalOf(client.submitPart({ requestId: requestId(1), devices, part: image.parts[0]! }))).toBe(
       '503 storage-failed',
     );
+    expect((await client.health()).state).toBe('storage-failed');
   });
 
   it('is one at a time on a directory, needs a token worth the name, and a free port', async () => {

@@ -193,6 +193,20 @@ describe('an image that is no good as a whole', () => {
     expect(await send(unsigned.parts[0]!, 10)).toMatchObject({ ok: true, value: { answered: false, heldBlocks: 2 } });
   });
 
+  it('is not helped along by the parts of its first try, also after the journal was rewritten', async () => {
+    const { world, store, send, intake } = open();
+    for (const [i, part] of unsigned.parts.entries()) await send(part, i);
+    await send(unsigned.parts[0]!, 10);
+    await sweep(store, intake.settings, 2000);
+    expect(world.files.list(DIRECTORY)).toContain('current-0000000002');
+    await store.close();
+    const again = open(world);
+    expect(await again.send(unsigned.parts[2]!, 11)).toMatchObject({
+      ok: true,
+      value: { answered: false, heldBlocks: 4 },
+    });
+  });
+
   it('is saved by the one part that brought a GBCS signature that holds', async () => {
     const { store, send } = open();
     const spoilt = withGbcsSignature(image, 0, new Uint8Array(64).fill(9));
@@ -318,8 +332,14 @@ describe('a crash', () => {
     const whole = summary(bench.store.state);
     expect(whole['images']).toEqual([image.imageId]);
     for (let cut = 1; cut <= calls; cut += 1) {
-      for (const kind of ['power', 'process'] as const) {
-        const cutWorld = memoryFiles({ seed: cut });
+      for (const [seed, kind] of [
+        [1, 'process'],
+        [2, 'power'],
+        [3, 'power'],
+        [4, 'power'],
+        [5, 'power'],
+      ] as const) {
+        const cutWorld = memoryFiles({ seed: seed * 1000 + cut });
         const cutBench = await prepare(cutWorld);
         cutWorld.cutCall(cut);
         await sweep(cutBench.store, settings, 2000).catch(() => undefined);
@@ -329,6 +349,9 @@ describe('a crash', () => {
         expect(summary(again.store.state)).toEqual(whole);
         expect(await again.send(image.parts[0]!, 0)).toMatchObject({ ok: true, value: { repeated: true } });
         await again.store.close();
+        const third = open(cutWorld);
+        expect(summary(third.store.state)).toEqual(whole);
+        await third.store.close();
       }
     }
   });

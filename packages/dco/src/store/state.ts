@@ -183,7 +183,7 @@ function applyRemoval(state: MutableState, { what, key }: Removal): void {
 }
 
 /** Whether a list of device ids, 8 octets each and ascending, has this one. */
-export function listHas(devices: Uint8Array, deviceId: Uint8Array): boolean {
+function listHas(devices: Uint8Array, deviceId: Uint8Array): boolean {
   let low = 0;
   let high = devices.length / 8;
   while (low < high) {

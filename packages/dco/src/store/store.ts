@@ -27,6 +27,8 @@ export interface Decision<T> {
 
 export interface Store {
   readonly state: StoreState;
+  /** Why nothing more is taken until the directory is opened again; undefined while all is well. */
+  readonly failure: DcoError | undefined;
   /**
    * Decides on the newest state and makes the changes durable, all or none, before it resolves. Decisions wait for each other.
    *
@@ -75,6 +77,7 @@ class OpenStore implements Store {
   #state: MutableState = emptyState();
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
+  #failure: DcoError | undefined;
   /** Octets of all records in this generation. */
   #writtenBytes = 0;
 
@@ -100,6 +103,10 @@ class OpenStore implements Store {
 
   get state(): StoreState {
     return this.#state;
+  }
+
+  get failure(): DcoError | undefined {
+    return this.#failure;
   }
 
   transact<T>(decide: (state: StoreState) => Decision<T>): Promise<T> {
@@ -170,7 +177,9 @@ class OpenStore implements Store {
   #alone<T>(act: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new DcoError('closed', 'this store is closed; start the server again'));
     const done = this.#last.then(act).catch((error: unknown) => {
-      throw storageError(error);
+      const fault = storageError(error);
+      if (fault instanceof DcoError && fault.code === 'storage-failed') this.#failure = fault;
+      throw fault;
     });
     this.#last = done.then(
       () => undefined,

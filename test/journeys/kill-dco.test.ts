@@ -1,0 +1,97 @@
+/**
+ * Goal: a DCO that is killed while it forwards goes on by itself when it starts again; the meter is sent next to nothing twice, and the 11.3 is answered once.
+ * Method: as in kill.test.ts, with the DCO's process (its countersigner dies with it) and the same store.
+ */
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WINDOW_BYTES } from '@smets1/protocol';
+import { betweenAcknowledgements, type Child } from '../support/child.js';
+import { buildUBoot, DEVICE_ID, estate, ORIGINATOR, type Estate } from '../support/estate.js';
+import { eventOf, eventsOf, finished, smets1, type CliEvent } from '../support/smets1.js';
+
+const KILLS = 11;
+const BLOCKS = 193;
+const BLOCK_BYTES = 4096 + 64;
+const RATE = '200000';
+/** A start reads the whole store; the bound is the product's, not this test's. */
+const RESTART_MS_MAX = 2_000;
+const running: Child[] = [];
+let of: Estate;
+
+beforeAll(async () => {
+  of = await estate();
+}, 60_000);
+
+afterAll(async () => {
+  for (const each of running) each.kill();
+  await Promise.all(running.map(({ ended }) => ended));
+  of.remove();
+});
+
+function start(...args: readonly string[]): Child {
+  const started = smets1(...args);
+  running.push(started);
+  return started;
+}
+
+async function serve(port: number): Promise<{ dco: Child; url: string; readyMs: number }> {
+  const startedMs = performance.now();
+  const store = ['--store', of.path('store'), '--inventory', of.path('meters.json'), '--key', of.key('dco')];
+  const dco = start('dco', 'serve', ...store, '--listen', `127.0.0.1:${port}`, ...of.trust, '--rate', RATE, '--json');
+  const ready = await eventOf(dco, ({ event }) => event === 'ready');
+  return { dco, url: String(ready['url']), readyMs: performance.now() - startedMs };
+}
+
+describe('kill -9 of the DCO while it forwards', () => {
+  it('loses nothing: it resumes by itself, and answers once', { timeout: 180_000 }, async () => {
+    const packagePath = await buildUBoot(of, 'qemu_arm', '00020001');
+    const signed = await of.authorise(packagePath, 1, false);
+    const meter = start('emulate', '--flash', of.path('meter.flash'), '--trust', of.path('keys'), '--ws', '127.0.0.1:0', '--json');
+    const address = String((await eventOf(meter, ({ event }) => event === 'ready'))['ws']);
+    const device = { deviceId: DEVICE_ID, address, publicKeyPath: of.publicKey('device') };
+    writeFileSync(of.path('meters.json'), JSON.stringify({ devices: [device] }));
+
+    const first = await serve(0);
+    let { dco } = first;
+    const client = ['--to', first.url, '--token-file', of.path('store.token'), '--json'];
+    const whom = ['--originator', ORIGINATOR, '--counter', '1', '--device', DEVICE_ID];
+    expect(await finished(smets1('dco', 'submit', packagePath, ...whom, ...client))).toMatchObject({ outcome: 'held' });
+
+    const spread: number[] = [];
+    const again: number[] = [];
+    const resumes: number[] = [];
+    const readyMs: number[] = [];
+    const watch = start('dco', 'activate', signed, '--counter', '9', ...client);
+    await eventOf(watch, ({ event }) => event === 'admitted');
+    for (let kill = 0; kill < KILLS; kill++) {
+      const target = Math.round(((kill + 1) * BLOCKS) / (KILLS + 1));
+      const isProgress = ({ event }: CliEvent): boolean => event === 'dco-progress';
+      await eventOf(dco, (event) => isProgress(event) && Number(event['durableBlocks']) >= target);
+      await betweenAcknowledgements(kill);
+      dco.kill();
+      expect(await dco.ended).toBe('SIGKILL');
+      spread.push(Number(eventsOf(dco).findLast(isProgress)?.['durableBlocks']));
+      const next = await serve(Number(new URL(first.url).port));
+      ({ dco } = next);
+      readyMs.push(Math.round(next.readyMs));
+      const resumed = await eventOf(dco, (event) => isProgress(event) && Number(event['sentBytes']) > 0);
+      resumes.push(Number(resumed['resumedFromBlocks']));
+      again.push(Number(resumed['discardedBytes']));
+    }
+    expect(await finished(watch, 18)).toMatchObject({ outcome: 'interrupted' });
+    const last = await finished(start('dco', 'activate', signed, '--counter', '9', ...client));
+    expect(last).toMatchObject({ outcome: 'activated', code: 'success', attested: true, runningVersion: '00020001' });
+    console.log(`DCO killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.join(' ')}`);
+    console.log(`ready again after ${readyMs.join(' ')} ms`);
+    expect(spread.every((block) => block > 0 && block < BLOCKS)).toBe(true);
+    spread.forEach((durable, i) => expect(resumes[i]).toBeGreaterThanOrEqual(durable));
+    expect(Math.max(...again)).toBeGreaterThan(0);
+    expect(Math.max(...again)).toBeLessThanOrEqual(WINDOW_BYTES + BLOCK_BYTES);
+    expect(readyMs.toSorted((a, b) => a - b)[KILLS >> 1]).toBeLessThan(RESTART_MS_MAX);
+
+    const status = smets1('dco', 'status', ...client);
+    await finished(status);
+    const responses = eventsOf(status).filter(({ event, srv }) => event === 'response' && srv === '11.3');
+    expect(responses.length).toBe(1);
+  });
+});
