@@ -34,7 +34,7 @@ const keys = {
   device: demoKey('device'),
 };
 export const signer = nodeSigner(keys);
-export const DEVICE_ID: Uint8Array = Uint8Array.of(0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x90, 0xa0);
+const DEVICE_ID: Uint8Array = Uint8Array.of(0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x90, 0xa0);
 
 export const IDENTITY: DeviceIdentity = {
   eui64: DEVICE_ID,

@@ -55,7 +55,7 @@ type Answer<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: { readonly detail: string } };
 
 /** The intact object must be taken, or refusing the spoilt ones would prove nothing. */
-export function orThrow<T>(answer: Answer<T>): T {
+function orThrow<T>(answer: Answer<T>): T {
   if (!answer.ok) throw new Error(`the intact object was refused: ${answer.fault.detail}`);
   return answer.value;
 }

@@ -25,7 +25,7 @@ export interface KeyPair {
 }
 
 /** Key pair of a private key that is `seed` in every octet: known to everybody, for tests only. */
-export function keyPairOf(seed: number): KeyPair {
+function keyPairOf(seed: number): KeyPair {
   const d = Buffer.alloc(32, seed);
   const ecdh = createECDH('prime256v1');
   ecdh.setPrivateKey(d);
@@ -38,7 +38,7 @@ export function keyPairOf(seed: number): KeyPair {
 
 export type RoleKeys = Readonly<Record<Role, KeyPair>>;
 
-export function roleKeysOf(seed: number): RoleKeys {
+function roleKeysOf(seed: number): RoleKeys {
   return {
     manufacturer: keyPairOf(seed),
     supplier: keyPairOf(seed + 1),
@@ -72,7 +72,7 @@ export const nodeCrypto: CryptoPort = {
   },
 };
 
-export function signerOf(roleKeys: RoleKeys): SignerPort {
+function signerOf(roleKeys: RoleKeys): SignerPort {
   return {
     sign(role, message) {
       const key = roleKeys[role].privateKey;

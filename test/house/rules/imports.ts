@@ -111,8 +111,9 @@ function allowed(name: string): string {
 }
 
 function namedBy(manifest: Manifest): readonly string[] {
-  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = manifest;
-  return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies, ...peerDependencies });
+  // Development dependencies are for tests, which may look upwards; what ships may not.
+  const { dependencies, optionalDependencies, peerDependencies } = manifest;
+  return Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
 }
 
 function packageName(specifier: string): string {
