@@ -20,7 +20,7 @@ function replaceSection(text, name, lines) {
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error(`SPEC.md has no ${begin} … ${end}`);
-  return `${text.slice(0, from + begin.length)}\n${lines.join('\n')}\n${text.slice(to)}`;
+  return `${text.slice(0, from + begin.length)}\n\n${lines.join('\n')}\n\n${text.slice(to)}`;
 }
 
 /** What SPEC.md must read. */
@@ -56,7 +56,7 @@ function exampleLines() {
   const { frames, cobs, sessionTag } = vector('frames');
   const octets = (name) => fromHex(three[name]);
   const lines = [
-    'All hexadecimal, octets in the order of the wire. The image has 600 octets, in three blocks of 2^8; octet *i* of it is `(7 i + ⌊i / 8⌋) mod 256`.',
+    'All hexadecimal, octets in the order of the wire. The image has 600 octets, in three blocks of 2^8; octet _i_ of it is `(7 i + ⌊i / 8⌋) mod 256`.',
     'The keys are known to everybody: a private key is one octet 32 times over, `11` the manufacturer\'s, `12` the supplier\'s, `13` the DCO\'s, `14` the',
     'device\'s. ECDSA signatures are random: yours will differ, and must verify. Whole files: [vectors](vectors/README.md).',
   ];

@@ -3,7 +3,6 @@
  * Method: raw sockets on loopback against a server with small limits.
  */
 import type { Socket } from 'node:net';
-import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ServerEvent } from './event-stream.js';
 import { closing, codeOf, endAll, FAST, head, open, start, statusOf, talk } from './raw-client.test-support.js';
