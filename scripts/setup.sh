@@ -16,8 +16,6 @@ is_there() {
     u-boot-qemu) [ -s /usr/lib/u-boot/qemu_arm/u-boot.bin ] && [ -s /usr/lib/u-boot/qemu_arm64/u-boot.bin ] ;;
     python3) [ -x /usr/bin/python3 ] ;;
     python3-cryptography) /usr/bin/python3 -c 'import cryptography.hazmat.primitives.asymmetric.ec' ;;
-    gcc) command -v gcc ;;
-    libssl-dev) echo '#include <openssl/evp.h>' | gcc -E - ;;
     *)
       echo "setup: no such package in this project's list: $1" >&2
       exit 2
@@ -31,7 +29,7 @@ if [ "${1:-}" = --best-effort ]; then
   shift
 fi
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography gcc libssl-dev)
+[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography)
 
 find_missing() {
   missing=()

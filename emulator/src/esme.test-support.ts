@@ -1,26 +1,27 @@
 /** A bench without wires: images, packages and authorisations made with the demonstration keys, and a sender that talks to a meter on virtual time. */
-import { demoKey, nodeCrypto, nodeSigner } from '@smets1/host';
+import {
+  createWorld,
+  demoKey,
+  nodeCrypto,
+  nodeSigner,
+  runMeterInWorld,
+  runSenderInWorld,
+  worldLink,
+} from '@smets1/host';
 import {
   buildOtaImage,
   buildPackage,
   countersign,
-  decodeMeterMessage,
-  encodeHostMessage,
   runTask,
   signAuthorisation,
-  startSender,
-  stepSender,
-  verifyOutcome,
   verifyPackage,
-  wakeSenderAtMs,
   type SendableImage,
   type SenderEvent,
-  type SenderInput,
   type SenderPlan,
   type SenderResult,
-  type SenderState,
   type SenderStats,
 } from '@smets1/protocol';
+import { PowerLost } from './errors.js';
 import type { Esme } from './esme.js';
 import { blobOf } from './firmware/image-header.js';
 import type { DeviceIdentity } from './meter/identity.js';
@@ -125,53 +126,26 @@ export interface Delivery {
   readonly nowMs: number;
 }
 
-const LATENCY_MS = 1;
-
-/** Runs a plan against a meter until it ends. @throws PowerLost, with `state` so far lost, as a host's is not */
-export function deliver(meter: Esme, plan: SenderPlan, startMs = 0, onFrame?: (frame: Uint8Array) => void): Delivery {
-  let nowMs = startMs;
-  let state: SenderState = startSender(plan, nowMs);
+/** Runs a plan against a meter in a world of its own until it ends, from `startMs` of the meter's time on. @throws PowerLost */
+export function deliver(meter: Esme, plan: SenderPlan, startMs = 0): Delivery {
+  const world = createWorld({ seed: 1 });
+  const { a, b } = worldLink(world, { latencyMs: 1 });
   const events: SenderEvent[] = [];
-  let toHost: readonly Uint8Array[] = [];
-  const step = (input: SenderInput): Uint8Array[] => {
-    const stepped = stepSender(state, input, nowMs);
-    state = stepped.state;
-    return stepped.effects.flatMap((effect) => {
-      switch (effect.kind) {
-        case 'event':
-          events.push(effect.event);
-          return [];
-        case 'send':
-          return [encodeHostMessage(effect.envelope)];
-        case 'check-outcome': {
-          const checked = runTask(verifyOutcome(effect.octets, keys.device.publicKey), crypto);
-          return step({
-            kind: 'outcome-checked',
-            outcome: checked.ok ? checked.value : undefined,
-            attested: checked.ok,
-          });
-        }
-      }
-    });
+  const later = {
+    hear: (frame: Uint8Array, atMs: number) => meter.hear(frame, startMs + atMs),
+    tick: (atMs: number) => meter.tick(startMs + atMs),
+    wakeAtMs: () => meter.wakeAtMs() - startMs,
   };
-  let toMeter = step({ kind: 'link-up' });
-  while (state.phase.kind !== 'ended') {
-    if (toMeter.length > 0 || toHost.length > 0) {
-      nowMs += LATENCY_MS;
-      const heard = toMeter.flatMap((frame) => {
-        onFrame?.(frame);
-        return meter.hear(frame, nowMs);
-      });
-      const arriving = toHost;
-      toHost = heard;
-      toMeter = arriving.flatMap((frame) => step({ kind: 'heard', received: decodeMeterMessage(frame) }));
-    } else {
-      const senderAtMs = wakeSenderAtMs(state) ?? Infinity;
-      const meterAtMs = meter.wakeAtMs();
-      nowMs = Math.max(nowMs, Math.min(senderAtMs, meterAtMs));
-      if (meterAtMs <= nowMs) toHost = meter.tick(nowMs);
-      if (senderAtMs <= nowMs) toMeter = step({ kind: 'tick' });
-    }
+  runMeterInWorld(world, later, b);
+  const onEvent = (event: SenderEvent): void => void events.push(event);
+  const sender = runSenderInWorld(world, { plan, end: a, crypto, deviceKey: keys.device.publicKey, onEvent });
+  try {
+    world.run({ until: () => sender.result() !== undefined });
+  } catch (error) {
+    if (error instanceof Error && error.cause instanceof PowerLost) throw error.cause;
+    throw error;
   }
-  return { result: state.phase.result, stats: state.stats, events, nowMs };
+  const result = sender.result();
+  if (result === undefined) throw new Error('the world came to rest before the sender did');
+  return { result, stats: sender.state().stats, events, nowMs: startMs + world.now() };
 }

@@ -113,7 +113,7 @@ function stateOf(bench: BenchReceiver): { phase: string } {
 function table(): Map<string, Map<string, string>> {
   const spec = readFileSync(new URL('../../docs/SPEC.md', import.meta.url), 'utf8');
   const section = spec.slice(spec.indexOf('### 10.3'), spec.indexOf('### 10.4'));
-  const rows = section.split('\n').filter((line) => line.startsWith('| ')).map((line) => line.split('|').slice(1, -1).map((text) => text.trim()));
+  const rows = section.split('\n').filter((line) => /^\| [^-]/.test(line)).map((line) => line.split('|').slice(1, -1).map((text) => text.trim()));
   const [head, ...body] = rows;
   return new Map(body.map(([name, ...cells]) => [name!, new Map(cells.map((text, i) => [head![i + 1]!, text]))]));
 }
