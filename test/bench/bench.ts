@@ -5,7 +5,17 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { compare, ROUNDS, type Comparison } from './rounds.js';
-import { buildFromRaw, floorKeys, floorOfBuild, floorOfUpdate, floorOfVerify, floorSigningKey, subjectOf, updateRun, verifyIt } from './subjects.js';
+import {
+  buildFromRaw,
+  floorKeys,
+  floorOfBuild,
+  floorOfUpdate,
+  floorOfVerify,
+  floorSigningKey,
+  subjectOf,
+  updateRun,
+  verifyIt,
+} from './subjects.js';
 
 interface Row {
   readonly what: string;
@@ -31,16 +41,32 @@ const rows: Row[] = [
     'package build',
     1.5,
     1.2,
-    compare({ name: 'ours', run: () => buildFromRaw(firmware, 2) }, { name: 'floor', run: () => floorOfBuild(next, signingKey) }),
+    compare(
+      { name: 'ours', run: () => buildFromRaw(firmware, 2) },
+      { name: 'floor', run: () => floorOfBuild(next, signingKey) },
+    ),
   ),
   row(
     'package verify',
     1.5,
     1.2,
-    compare({ name: 'ours', run: () => verifyIt(next.packageOctets) }, { name: 'floor', run: () => floorOfVerify(next, publicKeys) }),
+    compare(
+      { name: 'ours', run: () => verifyIt(next.packageOctets) },
+      { name: 'floor', run: () => floorOfVerify(next, publicKeys) },
+    ),
   ),
-  row('in-process update', 3, 1.7, compare({ name: 'ours', run: update }, { name: 'floor', run: () => floorOfUpdate(next, publicKeys) })),
-  { what: 'octets on a serial wire, both ways, per octet of random image', ratio: update().wireOctets / IMAGE_BYTES, required: 1.035, aim: 1.035 },
+  row(
+    'in-process update',
+    3,
+    1.7,
+    compare({ name: 'ours', run: update }, { name: 'floor', run: () => floorOfUpdate(next, publicKeys) }),
+  ),
+  {
+    what: 'octets on a serial wire, both ways, per octet of random image',
+    ratio: update().wireOctets / IMAGE_BYTES,
+    required: 1.035,
+    aim: 1.035,
+  },
 ];
 
 const missed = rows.filter(({ ratio, required }) => ratio > required);
@@ -48,8 +74,11 @@ if (values.json) for (const each of rows) console.log(JSON.stringify(each));
 else {
   console.log(`image of ${IMAGE_BYTES} random octets, 4 KiB blocks; medians of ${ROUNDS} interleaved warm rounds`);
   for (const { what, ratio, required, aim, ours, floor } of rows) {
-    const times = ours === undefined || floor === undefined ? '' : `  (${ours.toFixed(1)} ms beside ${floor.toFixed(1)} ms)`;
-    console.log(`${what}: ${ratio.toFixed(3)}  required ${required}, aim ${aim}${times}${ratio > required ? '  MISSED' : ''}`);
+    const times =
+      ours === undefined || floor === undefined ? '' : `  (${ours.toFixed(1)} ms beside ${floor.toFixed(1)} ms)`;
+    console.log(
+      `${what}: ${ratio.toFixed(3)}  required ${required}, aim ${aim}${times}${ratio > required ? '  MISSED' : ''}`,
+    );
   }
 }
 process.exitCode = missed.length === 0 ? 0 : 1;

@@ -52,12 +52,23 @@ export function subjectOf(manufacturerImage: Uint8Array, fileVersion: number): S
 
 /** The product's build from a raw firmware: image signature, manifest, every block. */
 export function buildFromRaw(manufacturerImage: Uint8Array, fileVersion: number): Uint8Array {
-  const image = { manufacturerImage, manufacturerCode: MANUFACTURER_CODE, imageType: 1, fileVersion, hardwareMin: HARDWARE, hardwareMax: HARDWARE };
+  const image = {
+    manufacturerImage,
+    manufacturerCode: MANUFACTURER_CODE,
+    imageType: 1,
+    fileVersion,
+    hardwareMin: HARDWARE,
+    hardwareMax: HARDWARE,
+  };
   return build(runTask(buildOtaImage(image), crypto, signer), fileVersion);
 }
 
 function build(otaImage: Uint8Array, fileVersion: number): Uint8Array {
-  return runTask(buildPackage({ otaImage, manufacturerKey: keys.manufacturer.publicKey, securityCounter: fileVersion }), crypto, signer);
+  return runTask(
+    buildPackage({ otaImage, manufacturerKey: keys.manufacturer.publicKey, securityCounter: fileVersion }),
+    crypto,
+    signer,
+  );
 }
 
 export function verifyIt(packageOctets: Uint8Array): boolean {
@@ -121,14 +132,24 @@ export function updateRun(old: Subject, next: Subject): () => Update {
   const { manifest, digest: manifestDigest, manufacturerKey, otaHeader, gbcsSignature, blocks } = verified;
   const image: SendableImage = { manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSignature, blocks };
   const blank = createFlash(DEFAULT_LAYOUT);
-  manufacture(blank, crypto, identity(), { offerBlob: blobOf({ ...old.verified, manifestDigest: old.verified.digest }), image: imageOf(old) });
+  manufacture(blank, crypto, identity(), {
+    offerBlob: blobOf({ ...old.verified, manifestDigest: old.verified.digest }),
+    image: imageOf(old),
+  });
   return () => {
     const meter = startEsme({ flash: blank.fork(), crypto, signer }, {}, 0);
     let nowMs = 0;
     let wireOctets = 0;
     let atMeter = lineDecoder('stream');
     let atHost = lineDecoder('stream');
-    const plan = { image, authorisation, replace: false, deviceId: DEVICE_ID, octetsPerSecond: undefined, random: new Uint8Array(8) };
+    const plan = {
+      image,
+      authorisation,
+      replace: false,
+      deviceId: DEVICE_ID,
+      octetsPerSecond: undefined,
+      random: new Uint8Array(8),
+    };
     let state = startSender(plan, nowMs);
     const onLine = (frame: Uint8Array): Uint8Array => {
       const octets = encodeForLine('stream', frame);

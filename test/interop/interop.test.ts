@@ -45,8 +45,18 @@ function python(script: string, ...args: readonly string[]): Child {
 }
 
 describe('a verifier written from SPEC.md alone', () => {
-  const verify = async (path: string): Promise<{ exit: number | string; said: { ok: boolean; code: string | null; imageHash: string } }> => {
-    const run = python('verify_package.py', path, '--manufacturer', keys.publicPath('manufacturer'), '--supplier', keys.publicPath('supplier'), '--json');
+  const verify = async (
+    path: string,
+  ): Promise<{ exit: number | string; said: { ok: boolean; code: string | null; imageHash: string } }> => {
+    const run = python(
+      'verify_package.py',
+      path,
+      '--manufacturer',
+      keys.publicPath('manufacturer'),
+      '--supplier',
+      keys.publicPath('supplier'),
+      '--json',
+    );
     const exit = await run.ended;
     return { exit, said: JSON.parse(run.stdout()) as { ok: boolean; code: string | null; imageHash: string } };
   };
@@ -100,7 +110,11 @@ describe('a meter written from SPEC.md alone', () => {
       slotBytes: 2_000_000,
       blockShiftMax: 16,
       windowBlocks: 16,
-      trust: { manufacturer: [keys.publicPath('manufacturer')], supplier: [keys.publicPath('supplier')], dco: [keys.publicPath('dco')] },
+      trust: {
+        manufacturer: [keys.publicPath('manufacturer')],
+        supplier: [keys.publicPath('supplier')],
+        dco: [keys.publicPath('dco')],
+      },
       deviceKey: keys.privatePath('device'),
     }),
   );
@@ -113,41 +127,46 @@ describe('a meter written from SPEC.md alone', () => {
     random: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
   });
 
-  it('takes the image over a PTY, dies in the middle, resumes, verifies, activates and attests', { timeout: 120_000 }, async () => {
-    const pty = await ptyPair();
-    try {
-      const meter = (...more: readonly string[]): Child => python('meter.py', '--tty', pty.b, '--state', state, '--profile', profile, ...more);
-      const first = meter('--die-after-blocks', String(DIES_AFTER_BLOCKS));
-      await first.line((line) => line.includes('ready'));
-      let lost = 0;
-      const again = first.ended.then((how) => {
-        expect(how).toBe(9);
-        return meter();
-      });
-      const report: SendReport = await runSender({
-        plan: plan(true),
-        openLink: () => openSerial({ path: pty.a, baudRate: 115_200 }),
-        deviceKey: keys.publicKey('device'),
-        onEvent: (event) => {
-          if (event.kind === 'session-lost') lost++;
-        },
-      });
-      const second = await again;
-      expect(report.result).toMatchObject({ kind: 'done', what: 'activated', attested: true });
-      expect(lost).toBe(1);
-      expect(report.stats.sessions).toBe(2);
-      const resent = resentBytes(report.stats);
-      expect(resent).toBeGreaterThan(0);
-      expect(resent).toBeLessThanOrEqual(WINDOW_BYTES + BLOCK_OCTETS);
-      const running = readFileSync(join(state, 'running.bin'));
-      expect(running.length).toBe(U_BOOT_BYTES.qemu_arm64);
-      expect(createHash('sha256').update(running).digest('hex').toUpperCase()).toBe(toHex(image.manifest.imageHash));
-      second.kill('SIGTERM');
-      expect(await second.ended).toBe(0);
-    } finally {
-      await pty.close();
-    }
-  });
+  it(
+    'takes the image over a PTY, dies in the middle, resumes, verifies, activates and attests',
+    { timeout: 120_000 },
+    async () => {
+      const pty = await ptyPair();
+      try {
+        const meter = (...more: readonly string[]): Child =>
+          python('meter.py', '--tty', pty.b, '--state', state, '--profile', profile, ...more);
+        const first = meter('--die-after-blocks', String(DIES_AFTER_BLOCKS));
+        await first.line((line) => line.includes('ready'));
+        let lost = 0;
+        const again = first.ended.then((how) => {
+          expect(how).toBe(9);
+          return meter();
+        });
+        const report: SendReport = await runSender({
+          plan: plan(true),
+          openLink: () => openSerial({ path: pty.a, baudRate: 115_200 }),
+          deviceKey: keys.publicKey('device'),
+          onEvent: (event) => {
+            if (event.kind === 'session-lost') lost++;
+          },
+        });
+        const second = await again;
+        expect(report.result).toMatchObject({ kind: 'done', what: 'activated', attested: true });
+        expect(lost).toBe(1);
+        expect(report.stats.sessions).toBe(2);
+        const resent = resentBytes(report.stats);
+        expect(resent).toBeGreaterThan(0);
+        expect(resent).toBeLessThanOrEqual(WINDOW_BYTES + BLOCK_OCTETS);
+        const running = readFileSync(join(state, 'running.bin'));
+        expect(running.length).toBe(U_BOOT_BYTES.qemu_arm64);
+        expect(createHash('sha256').update(running).digest('hex').toUpperCase()).toBe(toHex(image.manifest.imageHash));
+        second.kill('SIGTERM');
+        expect(await second.ended).toBe(0);
+      } finally {
+        await pty.close();
+      }
+    },
+  );
 
   it('says that the image is already running, and is sent nothing', { timeout: 60_000 }, async () => {
     const pty = await ptyPair();

@@ -46,7 +46,16 @@ describe('kill -9 of the DCO while it forwards', () => {
   it('loses nothing: it resumes by itself, and answers once', { timeout: 180_000 }, async () => {
     const packagePath = await buildUBoot(of, 'qemu_arm', '00020001');
     const signed = await of.authorise(packagePath, 1, false);
-    const meter = start('emulate', '--flash', of.path('meter.flash'), '--trust', of.path('keys'), '--ws', '127.0.0.1:0', '--json');
+    const meter = start(
+      'emulate',
+      '--flash',
+      of.path('meter.flash'),
+      '--trust',
+      of.path('keys'),
+      '--ws',
+      '127.0.0.1:0',
+      '--json',
+    );
     const address = String((await eventOf(meter, ({ event }) => event === 'ready'))['ws']);
     const device = { deviceId: DEVICE_ID, address, publicKeyPath: of.publicKey('device') };
     writeFileSync(of.path('meters.json'), JSON.stringify({ devices: [device] }));
@@ -81,7 +90,9 @@ describe('kill -9 of the DCO while it forwards', () => {
     expect(await finished(watch, 18)).toMatchObject({ outcome: 'interrupted' });
     const last = await finished(start('dco', 'activate', signed, '--counter', '9', ...client));
     expect(last).toMatchObject({ outcome: 'activated', code: 'success', attested: true, runningVersion: '00020001' });
-    console.log(`DCO killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.join(' ')}`);
+    console.log(
+      `DCO killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.join(' ')}`,
+    );
     console.log(`ready again after ${readyMs.join(' ')} ms`);
     expect(spread.every((block) => block > 0 && block < BLOCKS)).toBe(true);
     spread.forEach((durable, i) => expect(resumes[i]).toBeGreaterThanOrEqual(durable));

@@ -49,13 +49,33 @@ function reached(blocks: number): (event: CliEvent) => boolean {
 }
 
 async function emulator(flash: string, port = 0): Promise<{ meter: Child; url: string }> {
-  const meter = start('emulate', '--flash', of.path(flash), '--trust', of.path('keys'), '--ws', `127.0.0.1:${port}`, '--json');
+  const meter = start(
+    'emulate',
+    '--flash',
+    of.path(flash),
+    '--trust',
+    of.path('keys'),
+    '--ws',
+    `127.0.0.1:${port}`,
+    '--json',
+  );
   const ready = await eventOf(meter, ({ event }) => event === 'ready');
   return { meter, url: String(ready['ws']) };
 }
 
 function flash(url: string, ...more: readonly string[]): Child {
-  return start('flash', packagePath, '--to', url, '--rate', RATE, '--device-key', of.publicKey('device'), '--json', ...more);
+  return start(
+    'flash',
+    packagePath,
+    '--to',
+    url,
+    '--rate',
+    RATE,
+    '--device-key',
+    of.publicKey('device'),
+    '--json',
+    ...more,
+  );
 }
 
 describe('kill -9 in the middle of a transfer', () => {
@@ -76,37 +96,51 @@ describe('kill -9 in the middle of a transfer', () => {
     expect(last).toMatchObject({ event: 'result', outcome: 'sealed', exitCode: 0, attested: true });
     expect(last?.['resumedFromBlocks']).toBeGreaterThanOrEqual(spread.at(-1)!);
     again.push(Number(last?.['octetsResent']));
-    console.log(`sender killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.slice(1).join(' ')}`);
+    console.log(
+      `sender killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.slice(1).join(' ')}`,
+    );
     expect(spread.every((block) => block > 0 && block < BLOCKS)).toBe(true);
     expect(Math.max(...again)).toBeGreaterThan(0);
     expect(Math.max(...again)).toBeLessThanOrEqual(AGAIN_BYTES_MAX);
     expect(new Set(spread).size).toBe(KILLS);
   });
 
-  it('of the emulator, its flash file kept: the sender goes on with the one that is started again', { timeout: 180_000 }, async () => {
-    const first = await emulator('meter.flash');
-    const port = Number(new URL(first.url).port);
-    let { meter } = first;
-    const run = flash(first.url, '--reconnect-s', '30');
-    const spread: number[] = [];
-    for (let kill = 0; kill < KILLS; kill++) {
-      await eventOf(run, reached(moment(kill)));
-      await betweenAcknowledgements(kill);
-      meter.kill();
-      expect(await meter.ended).toBe('SIGKILL');
-      spread.push(durableOf(run));
-      ({ meter } = await emulator('meter.flash', port));
-    }
-    const last = await finished(run);
-    expect(last).toMatchObject({ event: 'result', outcome: 'sealed', exitCode: 0, attested: true, sessions: KILLS + 1 });
-    const again = Number(last?.['octetsResent']);
-    console.log(`emulator killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again in all: ${again}`);
-    expect(spread.every((block) => block > 0 && block < BLOCKS)).toBe(true);
-    expect(again).toBeGreaterThan(0);
-    expect(again).toBeLessThanOrEqual(KILLS * AGAIN_BYTES_MAX);
-    // Nothing that was said to be durable was sent again: each session began where the one before had come.
-    const resumes = eventsOf(run).filter(({ event }) => event === 'accepted').map(({ durableBlocks }) => Number(durableBlocks));
-    expect(resumes.length).toBe(KILLS + 1);
-    spread.forEach((durable, i) => expect(resumes[i + 1]).toBeGreaterThanOrEqual(durable));
-  });
+  it(
+    'of the emulator, its flash file kept: the sender goes on with the one that is started again',
+    { timeout: 180_000 },
+    async () => {
+      const first = await emulator('meter.flash');
+      const port = Number(new URL(first.url).port);
+      let { meter } = first;
+      const run = flash(first.url, '--reconnect-s', '30');
+      const spread: number[] = [];
+      for (let kill = 0; kill < KILLS; kill++) {
+        await eventOf(run, reached(moment(kill)));
+        await betweenAcknowledgements(kill);
+        meter.kill();
+        expect(await meter.ended).toBe('SIGKILL');
+        spread.push(durableOf(run));
+        ({ meter } = await emulator('meter.flash', port));
+      }
+      const last = await finished(run);
+      expect(last).toMatchObject({
+        event: 'result',
+        outcome: 'sealed',
+        exitCode: 0,
+        attested: true,
+        sessions: KILLS + 1,
+      });
+      const again = Number(last?.['octetsResent']);
+      console.log(`emulator killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again in all: ${again}`);
+      expect(spread.every((block) => block > 0 && block < BLOCKS)).toBe(true);
+      expect(again).toBeGreaterThan(0);
+      expect(again).toBeLessThanOrEqual(KILLS * AGAIN_BYTES_MAX);
+      // Nothing that was said to be durable was sent again: each session began where the one before had come.
+      const resumes = eventsOf(run)
+        .filter(({ event }) => event === 'accepted')
+        .map(({ durableBlocks }) => Number(durableBlocks));
+      expect(resumes.length).toBe(KILLS + 1);
+      spread.forEach((durable, i) => expect(resumes[i + 1]).toBeGreaterThanOrEqual(durable));
+    },
+  );
 });

@@ -56,42 +56,69 @@ const jobs: readonly (readonly [UBoot, string, number])[] = [
 ];
 
 describe('the main job', () => {
-  it.each(jobs)('puts %s into a meter over %s, and the meter keeps it', { timeout: 60_000 }, async (machine, link, blocks) => {
-    const name = `${machine}-${link}`;
-    const door = link === 'ws' ? ['--ws', '127.0.0.1:0'] : ['--serial', of.path(`${name}.line`)];
-    const packagePath = await of.build(name, uBootPath(machine), '00020001');
-    const parts = await finished(smets1('package', 'split', packagePath, '--out-dir', of.path(`${name}.parts`), '--json'));
-    expect(parts).toMatchObject({ exitCode: 0, parts: [{}, {}] });
-    const authorisation = await of.authorise(packagePath, 1);
-    const flash = `${name}.flash`;
-    const { meter, url } = await emulator(flash, door);
-    const attest = ['--device-key', of.publicKey('device'), '--json'];
-    const done = await finished(smets1('flash', packagePath, '--to', url, '--activate', authorisation, ...attest));
-    expect(done).toMatchObject({ outcome: 'activated', exitCode: 0, attested: true, dataFrames: blocks, runningVersion: '00020001' });
-    meter.kill();
-    await meter.ended;
+  it.each(jobs)(
+    'puts %s into a meter over %s, and the meter keeps it',
+    { timeout: 60_000 },
+    async (machine, link, blocks) => {
+      const name = `${machine}-${link}`;
+      const door = link === 'ws' ? ['--ws', '127.0.0.1:0'] : ['--serial', of.path(`${name}.line`)];
+      const packagePath = await of.build(name, uBootPath(machine), '00020001');
+      const parts = await finished(
+        smets1('package', 'split', packagePath, '--out-dir', of.path(`${name}.parts`), '--json'),
+      );
+      expect(parts).toMatchObject({ exitCode: 0, parts: [{}, {}] });
+      const authorisation = await of.authorise(packagePath, 1);
+      const flash = `${name}.flash`;
+      const { meter, url } = await emulator(flash, door);
+      const attest = ['--device-key', of.publicKey('device'), '--json'];
+      const done = await finished(smets1('flash', packagePath, '--to', url, '--activate', authorisation, ...attest));
+      expect(done).toMatchObject({
+        outcome: 'activated',
+        exitCode: 0,
+        attested: true,
+        dataFrames: blocks,
+        runningVersion: '00020001',
+      });
+      meter.kill();
+      await meter.ended;
 
-    const [, version, length, hash] = await readFlash(of.path(flash));
-    expect(hash).toBe(await sha256sum(uBootPath(machine)));
-    expect([version, Number(length)]).toEqual(['00020001', readFileSync(uBootPath(machine)).length]);
+      const [, version, length, hash] = await readFlash(of.path(flash));
+      expect(hash).toBe(await sha256sum(uBootPath(machine)));
+      expect([version, Number(length)]).toEqual(['00020001', readFileSync(uBootPath(machine)).length]);
 
-    const again = await emulator(flash, door);
-    expect(await finished(smets1('read-version', '--to', again.url, ...attest))).toMatchObject({ runningVersion: '00020001', attested: true });
-    const repeated = await finished(smets1('flash', packagePath, '--to', again.url, ...attest));
-    expect(repeated).toMatchObject({ outcome: 'already-running', exitCode: 0, dataFrames: 0 });
-    again.meter.kill();
-    await again.meter.ended;
-  });
+      const again = await emulator(flash, door);
+      expect(await finished(smets1('read-version', '--to', again.url, ...attest))).toMatchObject({
+        runningVersion: '00020001',
+        attested: true,
+      });
+      const repeated = await finished(smets1('flash', packagePath, '--to', again.url, ...attest));
+      expect(repeated).toMatchObject({ outcome: 'already-running', exitCode: 0, dataFrames: 0 });
+      again.meter.kill();
+      await again.meter.ended;
+    },
+  );
 
-  it('refuses a lower counter, and an equal one with another image, with exit 12 and nothing sent', { timeout: 60_000 }, async () => {
-    const packagePath = await buildUBoot(of, 'qemu_arm64', '00020001');
-    const { url } = await emulator('counters.flash', ['--ws', '127.0.0.1:0']);
-    const authorisation = await of.authorise(packagePath, 1);
-    await finished(smets1('flash', packagePath, '--to', url, '--activate', authorisation, '--json'));
-    const lower = await of.build('lower', smallFirmware(of, 'lower.bin', 20_000, 1), '00020002', 0x0002_0000);
-    const other = await of.build('other', smallFirmware(of, 'other.bin', 20_000, 2), '00020002', 0x0002_0001);
-    expect(await finished(smets1('flash', lower, '--to', url, '--json'), 12)).toMatchObject({ code: 'counterTooLow', dataFrames: 0 });
-    expect(await finished(smets1('flash', other, '--to', url, '--json'), 12)).toMatchObject({ code: 'counterUsed', dataFrames: 0 });
-    expect(await finished(smets1('read-version', '--to', url, '--json'))).toMatchObject({ runningVersion: '00020001' });
-  });
+  it(
+    'refuses a lower counter, and an equal one with another image, with exit 12 and nothing sent',
+    { timeout: 60_000 },
+    async () => {
+      const packagePath = await buildUBoot(of, 'qemu_arm64', '00020001');
+      const { url } = await emulator('counters.flash', ['--ws', '127.0.0.1:0']);
+      const authorisation = await of.authorise(packagePath, 1);
+      await finished(smets1('flash', packagePath, '--to', url, '--activate', authorisation, '--json'));
+      const lower = await of.build('lower', smallFirmware(of, 'lower.bin', 20_000, 1), '00020002', 0x0002_0000);
+      const other = await of.build('other', smallFirmware(of, 'other.bin', 20_000, 2), '00020002', 0x0002_0001);
+      expect(await finished(smets1('flash', lower, '--to', url, '--json'), 12)).toMatchObject({
+        code: 'counterTooLow',
+        dataFrames: 0,
+      });
+      expect(await finished(smets1('flash', other, '--to', url, '--json'), 12)).toMatchObject({
+        code: 'counterUsed',
+        dataFrames: 0,
+      });
+      expect(await finished(smets1('read-version', '--to', url, '--json'))).toMatchObject({
+        runningVersion: '00020001',
+      });
+    },
+  );
 });

@@ -27,7 +27,12 @@ export async function estate(): Promise<Estate> {
   const path = (name: string): string => join(directory, name);
   const key = (role: string): string => path(`keys/${role}.key.pem`);
   const publicKey = (role: string): string => path(`keys/${role}.pub.pem`);
-  const trust = ['--trust', `manufacturer=${publicKey('manufacturer')}`, '--trust', `supplier=${publicKey('supplier')}`];
+  const trust = [
+    '--trust',
+    `manufacturer=${publicKey('manufacturer')}`,
+    '--trust',
+    `supplier=${publicKey('supplier')}`,
+  ];
   await finished(smets1('keygen', path('keys')));
   return {
     directory,
@@ -38,17 +43,41 @@ export async function estate(): Promise<Estate> {
     async build(name, firmwarePath, version, counter) {
       const ota = path(`${name}.ota`);
       const out = path(`${name}.s1pk`);
-      const identity = ['--manufacturer', '121D', '--image-type', '0001', '--version', version, '--hardware', '1111..1211'];
+      const identity = [
+        '--manufacturer',
+        '121D',
+        '--image-type',
+        '0001',
+        '--version',
+        version,
+        '--hardware',
+        '1111..1211',
+      ];
       await finished(smets1('image', 'build', firmwarePath, '--out', ota, ...identity, '--key', key('supplier')));
       const counted = counter === undefined ? [] : ['--counter', String(counter)];
-      await finished(smets1('package', 'build', ota, '--key', key('manufacturer'), ...counted, '--block-bytes', '4096', '--out', out));
+      await finished(
+        smets1(
+          'package',
+          'build',
+          ota,
+          '--key',
+          key('manufacturer'),
+          ...counted,
+          '--block-bytes',
+          '4096',
+          '--out',
+          out,
+        ),
+      );
       return out;
     },
     async authorise(packagePath, counter, countersigned = true) {
       const signed = `${packagePath}.${counter}.signed`;
       const both = `${packagePath}.${counter}.countersigned`;
       const whom = ['--device-id', DEVICE_ID, '--originator', ORIGINATOR, '--counter', String(counter)];
-      await finished(smets1('authorise', 'sign', '--package', packagePath, ...whom, '--key', key('supplier'), '--out', signed));
+      await finished(
+        smets1('authorise', 'sign', '--package', packagePath, ...whom, '--key', key('supplier'), '--out', signed),
+      );
       if (!countersigned) return signed;
       const trusted = ['--trust', `supplier=${publicKey('supplier')}`];
       await finished(smets1('authorise', 'countersign', signed, '--key', key('dco'), ...trusted, '--out', both));
@@ -66,6 +95,9 @@ export function buildUBoot(of: Estate, machine: UBoot, version: string): Promise
 /** A small firmware file of octets that its seed makes. */
 export function smallFirmware(of: Estate, name: string, bytes: number, seed: number): string {
   const path = of.path(name);
-  writeFileSync(path, Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + seed, 2_654_435_761) >>> 13) & 0xff));
+  writeFileSync(
+    path,
+    Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + seed, 2_654_435_761) >>> 13) & 0xff),
+  );
   return path;
 }

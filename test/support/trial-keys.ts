@@ -46,7 +46,11 @@ export function trialKeys(): TrialKeys {
     publicKey: (role) => pair(role).publicKey,
     signer: {
       sign: (role, message) =>
-        withLowS(new Uint8Array(sign('sha256', message, { key: createPrivateKey(pair(role).privatePem), dsaEncoding: 'ieee-p1363' }))),
+        withLowS(
+          new Uint8Array(
+            sign('sha256', message, { key: createPrivateKey(pair(role).privatePem), dsaEncoding: 'ieee-p1363' }),
+          ),
+        ),
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
@@ -60,9 +64,21 @@ export interface TrialDevice {
 }
 
 /** The package of a raw firmware. */
-export function packageOf(keys: TrialKeys, device: TrialDevice, manufacturerImage: Uint8Array, fileVersion: number): Uint8Array {
+export function packageOf(
+  keys: TrialKeys,
+  device: TrialDevice,
+  manufacturerImage: Uint8Array,
+  fileVersion: number,
+): Uint8Array {
   const { manufacturerCode, imageType, hardwareVersion } = device;
-  const image = { manufacturerImage, manufacturerCode, imageType, fileVersion, hardwareMin: hardwareVersion, hardwareMax: hardwareVersion };
+  const image = {
+    manufacturerImage,
+    manufacturerCode,
+    imageType,
+    fileVersion,
+    hardwareMin: hardwareVersion,
+    hardwareMax: hardwareVersion,
+  };
   const otaImage = runTask(buildOtaImage(image), crypto, keys.signer);
   const manufacturerKey = keys.publicKey('manufacturer');
   return runTask(buildPackage({ otaImage, manufacturerKey, securityCounter: fileVersion }), crypto, keys.signer);
@@ -78,7 +94,12 @@ export function sendable(keys: TrialKeys, packageOctets: Uint8Array): SendableIm
 }
 
 /** Signed and countersigned. */
-export function authorisationOf(keys: TrialKeys, device: TrialDevice, image: SendableImage, originatorCounter: bigint): Uint8Array {
+export function authorisationOf(
+  keys: TrialKeys,
+  device: TrialDevice,
+  image: SendableImage,
+  originatorCounter: bigint,
+): Uint8Array {
   const signed = signAuthorisation({
     deviceId: device.deviceId,
     imageHash: image.manifest.imageHash,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LocalProtocolError } from '../errors.js';
 import { crc16, crc32 } from './crc.js';
+import { crc32 as portableCrc32 } from './crc32.browser.js';
 import { layout, octets, reserved, u16, u32, u64, u8 } from './layout.js';
 import { asciiOctets, compareOctets, concat, equalOctets, fromHex, plainOctets, toHex } from './octets.js';
 
@@ -77,6 +78,15 @@ describe('the CRCs', () => {
     const check = asciiOctets('123456789');
     expect(crc16(check)).toBe(0x29b1);
     expect(crc32(check)).toBe(0xcbf43926);
+  });
+
+  it('are the same in a browser as in Node', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.integer({ min: 0, max: 0xffffffff }), (octetsOf, before) => {
+        expect(portableCrc32(octetsOf)).toBe(crc32(octetsOf));
+        expect(portableCrc32(octetsOf, before)).toBe(crc32(octetsOf, before));
+      }),
+    );
   });
 
   it('continue from the CRC of the octets before', () => {
