@@ -57,11 +57,12 @@ function exampleLines() {
   const octets = (name) => fromHex(three[name]);
   const lines = [
     'All hexadecimal, octets in the order of the wire. The image has 600 octets, in three blocks of 2^8; octet _i_ of it is `(7 i + ⌊i / 8⌋) mod 256`.',
-    'The keys are known to everybody: a private key is one octet 32 times over, `11` the manufacturer\'s, `12` the supplier\'s, `13` the DCO\'s, `14` the',
-    'device\'s. ECDSA signatures are random: yours will differ, and must verify. Whole files: [vectors](vectors/README.md).',
+    "The keys are known to everybody: a private key is one octet 32 times over, `11` the manufacturer's, `12` the supplier's, `13` the DCO's, `14` the",
+    "device's. ECDSA signatures are random: yours will differ, and must verify. Whole files: [vectors](vectors/README.md).",
   ];
   const section = (title) => lines.push('', `### ${title}`);
-  const show = (label, hex, note = '') => lines.push('', `${label}:${note === '' ? '' : ` ${note}`}`, '', '```text', ...wrapped(hex), '```');
+  const show = (label, hex, note = '') =>
+    lines.push('', `${label}:${note === '' ? '' : ` ${note}`}`, '', '```text', ...wrapped(hex), '```');
 
   section('15.1 Keys');
   for (const [role, hex] of Object.entries(three.publicKeys)) show(`Public key, ${role}`, hex);
@@ -70,7 +71,11 @@ function exampleLines() {
   const manifest = checked(protocol.decodeManifest(octets('manifest')));
   lines.push('', `Key id of the manufacturer: \`${toHex(manifest.keyId)}\`. Label: ${manifest.label}`);
   show('Manifest', three.manifest);
-  show('What its signature covers begins with', toHex(protocol.CONTEXTS.manifest) + three.manifest.slice(0, 32), '(context, then the manifest up to its signature)');
+  show(
+    'What its signature covers begins with',
+    toHex(protocol.CONTEXTS.manifest) + three.manifest.slice(0, 32),
+    '(context, then the manifest up to its signature)',
+  );
   show('Manifest digest', three.manifestDigest);
   same('manifest', toHex(manifest.octets), three.manifest);
 
@@ -80,20 +85,35 @@ function exampleLines() {
   const block = container.blocks[2];
   const payload = block.subarray(0, block.length - limits.SIGNATURE_BYTES);
   const message = protocol.blockMessage(digest, 2, manifest.blockCount, payload);
-  show('What the signature of block 2 covers', toHex(message), '(context, manifest digest, index, count, length, payload)');
+  show(
+    'What the signature of block 2 covers',
+    toHex(message),
+    '(context, manifest digest, index, count, length, payload)',
+  );
   show('Its signature', toHex(block.subarray(payload.length)));
 
   section('15.4 Container');
   const headBytes = protocol.containerHeadBytes(manifest);
-  show('Head of the package', three.package.slice(0, 2 * limits.CONTAINER_FIXED_BYTES), '(manifest, OTA header and GBCS signature follow)');
+  show(
+    'Head of the package',
+    three.package.slice(0, 2 * limits.CONTAINER_FIXED_BYTES),
+    '(manifest, OTA header and GBCS signature follow)',
+  );
   show('OTA header', toHex(container.otaHeader));
   show('GBCS signature', toHex(container.gbcsSignature), '(its s is high)');
-  show('CRC-32 of the head', three.package.slice(2 * (headBytes - limits.CRC32_BYTES), 2 * headBytes), `(octets 0 to ${headBytes - limits.CRC32_BYTES - 1})`);
+  show(
+    'CRC-32 of the head',
+    three.package.slice(2 * (headBytes - limits.CRC32_BYTES), 2 * headBytes),
+    `(octets 0 to ${headBytes - limits.CRC32_BYTES - 1})`,
+  );
   show('CRC-32 of block 2', three.package.slice(-2 * limits.CRC32_BYTES));
 
   section('15.5 Authorisation');
   const authorisation = checked(protocol.decodeAuthorisation(octets('authorisation')));
-  lines.push('', `For meter ${protocol.formatDeviceId(authorisation.deviceId)}, counter \`${authorisation.originatorCounter.toString(16).padStart(16, '0').toUpperCase()}\`.`);
+  lines.push(
+    '',
+    `For meter ${protocol.formatDeviceId(authorisation.deviceId)}, counter \`${authorisation.originatorCounter.toString(16).padStart(16, '0').toUpperCase()}\`.`,
+  );
   show('Authorisation', three.authorisation, '(body 104, supplier signature, countersignature)');
 
   section('15.6 Outcome');
@@ -115,7 +135,11 @@ function exampleLines() {
   same('COBS', toHex(protocol.cobsEncode(fromHex(cobs.plain))), cobs.encoded);
   same('COBS of PING', toHex(protocol.cobsEncode(fromHex(frames.PING))), cobs.ping);
   show('254 octets that are not zero, a zero, and three more', cobs.plain);
-  show('The same, encoded', cobs.encoded, '(a full piece stands for no zero: the zero after it is a piece of its own, code `01`)');
+  show(
+    'The same, encoded',
+    cobs.encoded,
+    '(a full piece stands for no zero: the zero after it is a piece of its own, code `01`)',
+  );
   show('PING, encoded', cobs.ping);
   return lines;
 }
@@ -135,7 +159,8 @@ function checked(answer) {
 }
 
 function same(name, ours, theirs) {
-  if (ours.toUpperCase() !== theirs.toUpperCase()) throw new Error(`${name}: the code makes ${ours}, the vector says ${theirs}`);
+  if (ours.toUpperCase() !== theirs.toUpperCase())
+    throw new Error(`${name}: the code makes ${ours}, the vector says ${theirs}`);
 }
 
 function little(value) {
@@ -143,7 +168,10 @@ function little(value) {
 }
 
 function wrapped(hex) {
-  return hex.toUpperCase().match(/.{1,64}/g).map((line) => line.match(/.{1,8}/g).join(' '));
+  return hex
+    .toUpperCase()
+    .match(/.{1,64}/g)
+    .map((line) => line.match(/.{1,8}/g).join(' '));
 }
 
 const text = readFileSync(SPEC, 'utf8');

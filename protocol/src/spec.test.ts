@@ -53,7 +53,9 @@ describe('SPEC.md', () => {
 
   it('lists every refusal code with its number', () => {
     const section = text.slice(text.indexOf('## 13'), text.indexOf('## 14'));
-    const listed = new Map([...section.matchAll(/\| *(\d+) *\| *(\w+) */g)].map(([, code, name]) => [name, Number(code)]));
+    const listed = new Map(
+      [...section.matchAll(/\| *(\d+) *\| *(\w+) */g)].map(([, code, name]) => [name, Number(code)]),
+    );
     expect(Object.fromEntries(listed)).toEqual(REFUSAL_CODES);
   });
 
@@ -80,14 +82,21 @@ describe('the worked examples of SPEC.md', () => {
   });
 
   it('have a container head whose CRC-32 is the one shown', () => {
-    const head = concat(example('Head of the package'), example('Manifest'), example('OTA header'), example('GBCS signature'));
+    const head = concat(
+      example('Head of the package'),
+      example('Manifest'),
+      example('OTA header'),
+      example('GBCS signature'),
+    );
     const crc = crc32(head);
     expect(toHex(example('CRC-32 of the head'))).toBe(toHex(Uint8Array.of(crc, crc >>> 8, crc >>> 16, crc >>> 24)));
   });
 
   it('have an authorisation and an outcome that verify', () => {
     expect(run(verifyAuthorisation(example('Authorisation'), trust))).toMatchObject({ ok: true });
-    expect(run(verifyOutcome(example('Outcome of kind activation, code success'), example('Public key, device')))).toMatchObject({ ok: true });
+    expect(
+      run(verifyOutcome(example('Outcome of kind activation, code success'), example('Public key, device'))),
+    ).toMatchObject({ ok: true });
   });
 
   it('have every message, as another program encodes it', () => {
@@ -129,13 +138,27 @@ describe('the worked examples of SPEC.md', () => {
       },
     });
     expect(message('HELLO of the meter')).toMatchObject({
-      message: { bootEpoch: 5, phase: 'empty', blockShiftMax: 16, slotBytes: 1_048_576, blockCountMax: 65_535, windowBlocks: 16, originatorCounter: 0x0102030405060707n },
+      message: {
+        bootEpoch: 5,
+        phase: 'empty',
+        blockShiftMax: 16,
+        slotBytes: 1_048_576,
+        blockCountMax: 65_535,
+        windowBlocks: 16,
+        originatorCounter: 0x0102030405060707n,
+      },
     });
-    expect(message('ACCEPT')).toMatchObject({ message: { status: 'send', blockShift: 8, creditBlocks: 4, frameBytesMax: 8_192, offerNonce: 0x0badcafe } });
+    expect(message('ACCEPT')).toMatchObject({
+      message: { status: 'send', blockShift: 8, creditBlocks: 4, frameBytesMax: 8_192, offerNonce: 0x0badcafe },
+    });
     expect(message('DATA')).toMatchObject({ sequence: 4, message: { block: 2, offsetBytes: 0 } });
     expect(message('NACK')).toMatchObject({ message: { cause: 'spoilt', block: 1, offsetBytes: 0, lengthBytes: 320 } });
-    expect(message('STATE of the meter')).toMatchObject({ message: { phase: 'receiving', durableCount: 2, blockCount: 3 } });
-    expect(message('REFUSE')).toMatchObject({ message: { code: REFUSAL_CODES.counterTooLow, requestType: 2, detail: 3 } });
+    expect(message('STATE of the meter')).toMatchObject({
+      message: { phase: 'receiving', durableCount: 2, blockCount: 3 },
+    });
+    expect(message('REFUSE')).toMatchObject({
+      message: { code: REFUSAL_CODES.counterTooLow, requestType: 2, detail: 3 },
+    });
     expect(message('BUSY')).toMatchObject({ message: { cause: 'erasing', etaMs: 500 } });
     expect(message('ALERT')).toMatchObject({ message: { alertCode: 0x8f72, timestampS: 1_700_000_000 } });
     for (const name of ['SEALED', 'OUTCOME', 'OUTCOME of a version']) {
@@ -147,7 +170,10 @@ describe('the worked examples of SPEC.md', () => {
   it('have the session tag that a meter makes of that offer', () => {
     const decoded = decodeHostMessage(frameOf('OFFER'));
     if (decoded.kind !== 'message' || decoded.envelope.message.kind !== 'offer') throw new Error('no offer');
-    expect(run(checkOffer(decoded.envelope.message, trust.manufacturer, 5))).toMatchObject({ ok: true, value: { sessionTag: vector.sessionTag } });
+    expect(run(checkOffer(decoded.envelope.message, trust.manufacturer, 5))).toMatchObject({
+      ok: true,
+      value: { sessionTag: vector.sessionTag },
+    });
   });
 
   it('have a COBS example with a run of 254 octets', () => {

@@ -11,8 +11,12 @@ import { build } from 'vite';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ENTRY = fileURLToPath(new URL('../../protocol/dist/index.js', import.meta.url));
-const three = JSON.parse(readFileSync(new URL('../../protocol/docs/vectors/three-blocks.json', import.meta.url), 'utf8'));
-const frames = JSON.parse(readFileSync(new URL('../../protocol/docs/vectors/frames.json', import.meta.url), 'utf8')).frames;
+const three = JSON.parse(
+  readFileSync(new URL('../../protocol/docs/vectors/three-blocks.json', import.meta.url), 'utf8'),
+);
+const frames = JSON.parse(
+  readFileSync(new URL('../../protocol/docs/vectors/frames.json', import.meta.url), 'utf8'),
+).frames;
 
 /** The bundle's text; nothing is written. */
 async function bundle() {
@@ -20,7 +24,12 @@ async function bundle() {
     root: ROOT,
     configFile: false,
     logLevel: 'warn',
-    build: { write: false, minify: false, target: 'es2023', lib: { entry: ENTRY, formats: ['es'], fileName: 'protocol' } },
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2023',
+      lib: { entry: ENTRY, formats: ['es'], fileName: 'protocol' },
+    },
   });
   const chunks = output.flatMap(({ output: files }) => files).filter(({ type }) => type === 'chunk');
   equal(chunks.length, 1, 'chunks');
@@ -39,14 +48,21 @@ async function load(code) {
   });
   await module.evaluate();
   const OctetArray = vm.runInContext('Uint8Array', context);
-  return { protocol: module.namespace, octets: (source) => OctetArray.from(source), hex: (text) => OctetArray.from(Buffer.from(text, 'hex')) };
+  return {
+    protocol: module.namespace,
+    octets: (source) => OctetArray.from(source),
+    hex: (text) => OctetArray.from(Buffer.from(text, 'hex')),
+  };
 }
 
 function syncCrypto(octets) {
   return {
     sha256: (chunks) => octets(chunks.reduce((hash, chunk) => hash.update(chunk), createHash('sha256')).digest()),
     verify: (publicKey, message, signature) => {
-      const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: part(publicKey, 1), y: part(publicKey, 33) }, format: 'jwk' });
+      const key = createPublicKey({
+        key: { kty: 'EC', crv: 'P-256', x: part(publicKey, 1), y: part(publicKey, 33) },
+        format: 'jwk',
+      });
       return nodeVerify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
     },
   };
@@ -56,7 +72,12 @@ function syncCrypto(octets) {
 function laterCrypto(octets) {
   const { subtle } = webcrypto;
   return async (request) => {
-    if (request.kind === 'sha256') return octets(new Uint8Array(await subtle.digest('SHA-256', Buffer.concat(request.chunks.map((chunk) => Buffer.from(chunk))))));
+    if (request.kind === 'sha256')
+      return octets(
+        new Uint8Array(
+          await subtle.digest('SHA-256', Buffer.concat(request.chunks.map((chunk) => Buffer.from(chunk)))),
+        ),
+      );
     if (request.kind !== 'verify') throw new Error(`no ${request.kind} here`);
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
     const key = await subtle.importKey('raw', Buffer.from(request.publicKey), algorithm, false, ['verify']);
@@ -94,11 +115,16 @@ if (code !== undefined) {
     if (found !== null) throw new Error(found[0]);
   });
 }
-const loaded = code === undefined ? undefined : await check('the bundle loads where there is no Node', () => load(code));
+const loaded =
+  code === undefined ? undefined : await check('the bundle loads where there is no Node', () => load(code));
 if (loaded !== undefined) {
   const { protocol, octets, hex } = loaded;
   const packageOctets = hex(three.package);
-  const trust = { manufacturer: [hex(three.publicKeys.manufacturer)], supplier: [hex(three.publicKeys.supplier)], dco: [hex(three.publicKeys.dco)] };
+  const trust = {
+    manufacturer: [hex(three.publicKeys.manufacturer)],
+    supplier: [hex(three.publicKeys.supplier)],
+    dco: [hex(three.publicKeys.dco)],
+  };
 
   await check('the portable CRCs have their check values', () => {
     const digits = protocol.asciiOctets('123456789');
@@ -125,7 +151,10 @@ if (loaded !== undefined) {
     const good = await protocol.runTaskAsync(protocol.verifyAuthorisation(authorisation, trust), laterCrypto(octets));
     equal(good.ok, true, 'verified');
     const exchanged = { supplier: trust.dco, dco: trust.supplier };
-    const bad = await protocol.runTaskAsync(protocol.verifyAuthorisation(authorisation, exchanged), laterCrypto(octets));
+    const bad = await protocol.runTaskAsync(
+      protocol.verifyAuthorisation(authorisation, exchanged),
+      laterCrypto(octets),
+    );
     equal(bad.ok ? 'verified' : bad.fault.code, 'supplierSignatureBad', 'answer');
   });
   await check('every message is read and written as everywhere', () => {
@@ -133,14 +162,24 @@ if (loaded !== undefined) {
       const frame = hex(text);
       const host = protocol.decodeHostMessage(frame);
       const meter = protocol.decodeMeterMessage(frame);
-      const again = host.kind === 'message' ? protocol.encodeHostMessage(host.envelope) : protocol.encodeMeterMessage(meter.envelope);
+      const again =
+        host.kind === 'message'
+          ? protocol.encodeHostMessage(host.envelope)
+          : protocol.encodeMeterMessage(meter.envelope);
       equal(protocol.toHex(again), text.toUpperCase(), name);
       const line = protocol.decodeFromLine(protocol.lineDecoder('stream'), protocol.encodeForLine('stream', frame));
       equal(protocol.toHex(line.frames[0]), text.toUpperCase(), `${name} through COBS`);
     }
   });
   await check('a sender begins', () => {
-    const plan = { image: undefined, authorisation: undefined, replace: false, deviceId: undefined, octetsPerSecond: undefined, random: octets([1, 2, 3, 4, 5, 6, 7, 8]) };
+    const plan = {
+      image: undefined,
+      authorisation: undefined,
+      replace: false,
+      deviceId: undefined,
+      octetsPerSecond: undefined,
+      random: octets([1, 2, 3, 4, 5, 6, 7, 8]),
+    };
     const { effects } = protocol.stepSender(protocol.startSender(plan, 0), { kind: 'link-up' }, 0);
     equal(effects[0].envelope.message.kind, 'hello', 'first message');
   });

@@ -32,20 +32,22 @@ const frame = fc.oneof(other, data);
 describe('a frame', () => {
   it('gives back what was encoded', () => {
     fc.assert(
-      fc.property(
-        frame,
-        (given) => void expect(decodeFrame(encodeFrame(given))).toEqual({ kind: 'frame', frame: given }),
-      ),
+      fc.property(frame, (given) => {
+        expect(decodeFrame(encodeFrame(given))).toEqual({ kind: 'frame', frame: given });
+      }),
     );
   });
 
   it('is as long as the specification says', () => {
-    fc.assert(fc.property(other, (given) => void expect(encodeFrame(given)).toHaveLength(given.payload.length + 18)));
     fc.assert(
-      fc.property(
-        data,
-        (given) => void expect(encodeFrame(given)).toHaveLength(given.payload.length + DATA_OVERHEAD_BYTES),
-      ),
+      fc.property(other, (given) => {
+        expect(encodeFrame(given)).toHaveLength(given.payload.length + 18);
+      }),
+    );
+    fc.assert(
+      fc.property(data, (given) => {
+        expect(encodeFrame(given)).toHaveLength(given.payload.length + DATA_OVERHEAD_BYTES);
+      }),
     );
     expect(DATA_OVERHEAD_BYTES).toBe(24);
   });
@@ -89,10 +91,9 @@ describe('a frame', () => {
 
   it('is never made of noise, and noise never throws', () => {
     fc.assert(
-      fc.property(
-        fc.uint8Array({ maxLength: 9_000 }),
-        (noise) => void expect(decodeFrame(noise).kind).not.toBe('frame'),
-      ),
+      fc.property(fc.uint8Array({ maxLength: 9_000 }), (noise) => {
+        expect(decodeFrame(noise).kind).not.toBe('frame');
+      }),
     );
   });
 
@@ -148,6 +149,6 @@ describe('a frame', () => {
       offsetBytes: 0x100,
       payload: Uint8Array.of(0xaa),
     });
-    expect(toHex(octets).slice(0, 36)).toBe('10' + '03' + '0100' + '0D0C0B0A' + '07000000' + '0201' + '00010000');
+    expect(toHex(octets).slice(0, 36)).toBe('100301000D0C0B0A07000000020100010000');
   });
 });

@@ -64,23 +64,26 @@ export function layout<const F extends Fields>(fields: F): Layout<F> {
   const reservedRuns = entries
     .filter(([, f]) => f.kind === 'reserved')
     .map(([name, f]) => [at[name]!, f.bytes] as const);
-  const zeros = Object.fromEntries(
-    entries.filter(([, f]) => f.kind === 'reserved').map(([name, f]) => [name, bufferOver(new Uint8Array(f.bytes))]),
-  );
   // Filled anew by each encoding, and never seen outside: buffer-layout wants an object, and one for each frame is garbage.
-  const plain: Record<string, unknown> = { ...zeros };
-  const coded = entries.filter(([, f]) => f.kind !== 'reserved');
-  const reservedNames = Object.keys(zeros);
+  const plain: Record<string, unknown> = {};
+  const numbers = entries.filter(([, f]) => f.kind !== 'reserved' && f.kind !== 'octets');
+  const reservedNames = entries.filter(([, f]) => f.kind === 'reserved').map(([name]) => name);
   const wide = entries.filter(([, f]) => f.kind === 'u64').map(([name]) => name);
-  const runs = entries.filter(([, f]) => f.kind === 'octets').map(([name]) => name);
+  const runs = entries
+    .filter(([, f]) => f.kind === 'octets')
+    .map(([name, f]) => ({ name, start: at[name]!, length: f.bytes }));
 
   function encodeInto(value: Plain<F>, target: Uint8Array, offsetBytes: number): void {
     if (offsetBytes + bytes > target.length)
       throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${target.length}`);
     const source = value as Readonly<Record<string, unknown>>;
-    for (const [name, field] of coded) plain[name] = checked(name, field, source[name]);
+    for (const [name, field] of numbers) plain[name] = checked(name, field, source[name]);
+    for (const { name, length } of runs) checkRun(name, length, source[name]);
     for (const name of wide) splitWide(plain, name);
     struct.encode(plain, bufferOver(target), offsetBytes);
+    // By hand: for runs of octets buffer-layout asks for a global Buffer, which a browser does not have.
+    for (const { name, start } of runs) target.set(source[name] as Uint8Array, offsetBytes + start);
+    for (const [start, length] of reservedRuns) target.fill(0, offsetBytes + start, offsetBytes + start + length);
   }
 
   return {
@@ -97,7 +100,7 @@ export function layout<const F extends Fields>(fields: F): Layout<F> {
         throw new LocalProtocolError(`layout of ${bytes} octets at ${offsetBytes} of ${source.length}`);
       const decoded = struct.decode(bufferOver(source), offsetBytes);
       for (const name of wide) joinWide(decoded, name);
-      for (const name of runs) decoded[name] = new Uint8Array(decoded[name] as Uint8Array);
+      for (const { name } of runs) decoded[name] = new Uint8Array(decoded[name] as Uint8Array);
       for (const name of reservedNames) delete decoded[name];
       return decoded as Plain<F>;
     },
@@ -143,11 +146,14 @@ function checked(name: string, field: Field<unknown>, value: unknown): unknown {
       if (typeof value === 'bigint' && value >= 0n && value < U64_END) return value;
       throw new LocalProtocolError(`${name} is not a u64: ${String(value)}`);
     case 'octets':
-      if (value instanceof Uint8Array && value.length === field.bytes) return bufferOver(value);
-      throw new LocalProtocolError(`${name} is not a run of ${field.bytes} octets`);
     case 'reserved':
       return undefined;
   }
+}
+
+function checkRun(name: string, length: number, value: unknown): void {
+  if (value instanceof Uint8Array && value.length === length) return;
+  throw new LocalProtocolError(`${name} is not a run of ${length} octets`);
 }
 
 function parts(name: string, field: Field<unknown>): bufferLayout.Layout[] {

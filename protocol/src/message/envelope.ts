@@ -21,7 +21,12 @@ export type Received<M> =
       readonly lengthBytes: number;
     }
   /** A whole frame of a type this side does not know, or whose payload lacks fields. */
-  | { readonly kind: 'unknown' | 'malformed'; readonly type: number; readonly sessionTag: number; readonly sequence: number }
+  | {
+      readonly kind: 'unknown' | 'malformed';
+      readonly type: number;
+      readonly sessionTag: number;
+      readonly sequence: number;
+    }
   | { readonly kind: 'dropped'; readonly fault: FrameFault };
 
 export function encodeHostMessage(envelope: Envelope<HostMessage>): Uint8Array {

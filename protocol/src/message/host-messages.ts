@@ -68,7 +68,14 @@ export const HOST_TYPES = {
   ping: 0x0a,
 } as const;
 
-const HELLO = layout({ role: u8, minor: u8, frameBytesMax: u16, nonce: octets(NONCE_BYTES), features: u32, reserved1: reserved(2) });
+const HELLO = layout({
+  role: u8,
+  minor: u8,
+  frameBytesMax: u16,
+  nonce: octets(NONCE_BYTES),
+  features: u32,
+  reserved1: reserved(2),
+});
 const OFFER = layout({ flags: u8, reserved1: reserved(1), manifestBytes: u16, offerNonce: u32 });
 const GET_MAP = layout({ firstBlock: u16 });
 const SEAL = layout({ manifestDigest: octets(HASH_BYTES), nonce: octets(NONCE_BYTES) });
@@ -110,7 +117,9 @@ export function encodeHostPayload(message: HostMessage): Uint8Array {
 export function decodeHostPayload(type: number, payload: Uint8Array): HostMessage | 'unknown' | undefined {
   switch (type) {
     case HOST_TYPES.hello:
-      return fits(HELLO.bytes, payload) ? { kind: 'hello', ...pick(HELLO.decode(payload), ['minor', 'frameBytesMax', 'nonce']) } : undefined;
+      return fits(HELLO.bytes, payload)
+        ? { kind: 'hello', ...pick(HELLO.decode(payload), ['minor', 'frameBytesMax', 'nonce']) }
+        : undefined;
     case HOST_TYPES.offer:
       return decodeOffer(payload);
     case HOST_TYPES['get-map']:

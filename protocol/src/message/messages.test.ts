@@ -2,9 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame } from '../frame/frame.js';
 import { FRAME_PAYLOAD_BYTES_MAX, SACK_DURABLE_OCTETS_MAX, SACK_RANGES_MAX } from '../limits.js';
-import { decodeHostMessage, decodeMeterMessage, encodeHostMessage, encodeMeterMessage, type Envelope } from './envelope.js';
+import {
+  decodeHostMessage,
+  decodeMeterMessage,
+  encodeHostMessage,
+  encodeMeterMessage,
+  type Envelope,
+} from './envelope.js';
 import { HOST_TYPES, type HostMessage } from './host-messages.js';
 import { METER_TYPES, type MeterMessage } from './meter-messages.js';
+import { decodeSack, encodeSack, type Sack } from './sack.js';
 
 const octets = (bytes: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: bytes, maxLength: bytes });
 const upTo = (bytes: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength: bytes });
@@ -85,11 +92,21 @@ const meterMessages: { readonly [K in MeterMessage['kind']]: fc.Arbitrary<MeterM
     receivedBytes: u32,
     storedBytes: u32,
   }),
-  nack: fc.record({ ...kind('nack'), cause: fc.constantFrom('spoilt', 'signature', 'outside'), block: u16, offsetBytes: u32, lengthBytes: u32 }),
+  nack: fc.record({
+    ...kind('nack'),
+    cause: fc.constantFrom('spoilt', 'signature', 'outside'),
+    block: u16,
+    offsetBytes: u32,
+    lengthBytes: u32,
+  }),
   map: fc
     .record({ firstBlock: u16, count: fc.nat({ max: 4_096 }) })
     .chain((given) => octets(Math.ceil(given.count / 8)).map((bitmap) => ({ kind: 'map', ...given, bitmap }))),
-  busy: fc.record({ ...kind('busy'), cause: fc.constantFrom('erasing', 'checking', 'activating', 'trial', 'writing'), etaMs: u32 }),
+  busy: fc.record({
+    ...kind('busy'),
+    cause: fc.constantFrom('erasing', 'checking', 'activating', 'trial', 'writing'),
+    etaMs: u32,
+  }),
   sealed: fc.record({ ...kind('sealed'), outcome: octets(208) }),
   outcome: fc.record({ ...kind('outcome'), outcome: octets(208) }),
   state: fc.record({
@@ -104,7 +121,8 @@ const meterMessages: { readonly [K in MeterMessage['kind']]: fc.Arbitrary<MeterM
   alert: fc.record({ ...kind('alert'), alertCode: u16, timestampS: u32, payload: upTo(64) }),
 };
 
-const envelopeOf = <M>(message: fc.Arbitrary<M>): fc.Arbitrary<Envelope<M>> => fc.record({ sessionTag: u32, sequence: u32, message });
+const envelopeOf = <M>(message: fc.Arbitrary<M>): fc.Arbitrary<Envelope<M>> =>
+  fc.record({ sessionTag: u32, sequence: u32, message });
 const whole = { kind: 'message' } as const;
 
 describe.each(Object.entries(hostMessages))("a host's %s", (name, message) => {
@@ -113,7 +131,10 @@ describe.each(Object.entries(hostMessages))("a host's %s", (name, message) => {
       fc.property(envelopeOf(message), (envelope) => {
         const frame = encodeHostMessage(envelope);
         expect(decodeHostMessage(frame)).toEqual({ ...whole, envelope });
-        expect(decodeMeterMessage(frame)).toMatchObject({ kind: 'unknown', type: HOST_TYPES[name as HostMessage['kind']] });
+        expect(decodeMeterMessage(frame)).toMatchObject({
+          kind: 'unknown',
+          type: HOST_TYPES[name as HostMessage['kind']],
+        });
       }),
       { numRuns: 40 },
     );
@@ -142,7 +163,10 @@ describe.each(Object.entries(meterMessages))("a meter's %s", (name, message) => 
       fc.property(envelopeOf(message), (envelope) => {
         const frame = encodeMeterMessage(envelope);
         expect(decodeMeterMessage(frame)).toEqual({ ...whole, envelope });
-        expect(decodeHostMessage(frame)).toMatchObject({ kind: 'unknown', type: METER_TYPES[name as MeterMessage['kind']] });
+        expect(decodeHostMessage(frame)).toMatchObject({
+          kind: 'unknown',
+          type: METER_TYPES[name as MeterMessage['kind']],
+        });
       }),
       { numRuns: 40 },
     );
@@ -177,8 +201,57 @@ describe('decoding', () => {
     expect([...kinds].toSorted()).toEqual(['malformed', 'message', 'unknown']);
   });
 
+  it('refuses lists that are longer than the specification allows, and maps that do not begin at a multiple of 8', () => {
+    const payload = (given: Partial<Sack>): Uint8Array =>
+      encodeSack({
+        kind: 'sack',
+        highest: 0,
+        bitmap: new Uint8Array(8),
+        creditBlocks: 0,
+        heldMs: 0,
+        durableCount: 0,
+        durableFrom: 0,
+        durable: new Uint8Array(0),
+        ranges: [],
+        receivedBytes: 0,
+        storedBytes: 0,
+        ...given,
+      });
+    const range = { block: 0, offsetBytes: 0, lengthBytes: 1 };
+    expect(
+      decodeSack(payload({ ranges: Array.from({ length: 32 }, () => range), durable: new Uint8Array(32) })),
+    ).toBeDefined();
+    for (const wrong of [
+      { ranges: Array.from({ length: 33 }, () => range) },
+      { durable: new Uint8Array(33) },
+      { durableFrom: 4 },
+    ]) {
+      expect(decodeSack(payload(wrong))).toBeUndefined();
+    }
+    const meter = (type: number, octetsOf: Uint8Array): string =>
+      decodeMeterMessage(encodeFrame({ type, sessionTag: 0, sequence: 0, block: 0, offsetBytes: 0, payload: octetsOf }))
+        .kind;
+    const map = new Uint8Array(1_000);
+    new DataView(map.buffer).setUint16(2, 4_096, true);
+    expect(meter(METER_TYPES.map, map)).toBe('message');
+    new DataView(map.buffer).setUint16(2, 4_097, true);
+    expect(meter(METER_TYPES.map, map)).toBe('malformed');
+    const alert = new Uint8Array(100);
+    alert[2] = 64;
+    expect(meter(METER_TYPES.alert, alert)).toBe('message');
+    alert[2] = 65;
+    expect(meter(METER_TYPES.alert, alert)).toBe('malformed');
+  });
+
   it('refuses DATA without octets', () => {
-    const frame = encodeFrame({ type: HOST_TYPES.data, sessionTag: 1, sequence: 2, block: 3, offsetBytes: 4, payload: new Uint8Array(0) });
+    const frame = encodeFrame({
+      type: HOST_TYPES.data,
+      sessionTag: 1,
+      sequence: 2,
+      block: 3,
+      offsetBytes: 4,
+      payload: new Uint8Array(0),
+    });
     expect(decodeHostMessage(frame)).toEqual({ kind: 'malformed', type: HOST_TYPES.data, sessionTag: 1, sequence: 2 });
   });
 
@@ -203,5 +276,6 @@ function* changed(frame: Uint8Array, later: Uint8Array): Generator<[Uint8Array, 
   if (payload.length + later.length <= FRAME_PAYLOAD_BYTES_MAX) {
     yield [encodeFrame({ ...decoded.frame, payload: Uint8Array.of(...payload, ...later) }), 'whole'];
   }
-  if (payload.length > 0) yield [encodeFrame({ ...decoded.frame, payload: payload.subarray(0, payload.length - 1) }), 'cut'];
+  if (payload.length > 0)
+    yield [encodeFrame({ ...decoded.frame, payload: payload.subarray(0, payload.length - 1) }), 'cut'];
 }

@@ -1,7 +1,14 @@
 /** What a meter says (SPEC.md §9, types 40 and above), SACK apart. */
 import { layout, octets, reserved, u16, u32, u64, u8 } from '../layout/layout.js';
 import { concat } from '../layout/octets.js';
-import { ALERT_PAYLOAD_BYTES_MAX, DEVICE_ID_BYTES, HASH_BYTES, MAP_BLOCKS_MAX, NONCE_BYTES, OUTCOME_BYTES } from '../limits.js';
+import {
+  ALERT_PAYLOAD_BYTES_MAX,
+  DEVICE_ID_BYTES,
+  HASH_BYTES,
+  MAP_BLOCKS_MAX,
+  NONCE_BYTES,
+  OUTCOME_BYTES,
+} from '../limits.js';
 import { decodeSack, encodeSack, type Sack } from './sack.js';
 
 export interface MeterHello {
@@ -88,17 +95,7 @@ export interface Alert {
 }
 
 export type MeterMessage =
-  | MeterHello
-  | Accept
-  | Refuse
-  | Sack
-  | Nack
-  | BlockMapReply
-  | Busy
-  | Sealed
-  | OutcomeMessage
-  | StateReport
-  | Alert;
+  MeterHello | Accept | Refuse | Sack | Nack | BlockMapReply | Busy | Sealed | OutcomeMessage | StateReport | Alert;
 
 export const METER_TYPES = {
   'meter-hello': 0x41,
@@ -167,7 +164,14 @@ const ROLE_METER = 1;
 const PHASES: readonly Phase[] = ['empty', 'receiving', 'complete', 'sealed', 'activating', 'trial', 'recovery'];
 const STATUSES: readonly AcceptStatus[] = ['send', 'running', 'sealed'];
 const NACK_CAUSES: readonly (NackCause | undefined)[] = [undefined, 'spoilt', 'signature', 'outside'];
-const BUSY_CAUSES: readonly (BusyCause | undefined)[] = [undefined, 'erasing', 'checking', 'activating', 'trial', 'writing'];
+const BUSY_CAUSES: readonly (BusyCause | undefined)[] = [
+  undefined,
+  'erasing',
+  'checking',
+  'activating',
+  'trial',
+  'writing',
+];
 
 export function encodeMeterPayload(message: MeterMessage): Uint8Array {
   switch (message.kind) {

@@ -54,10 +54,17 @@ export function encodeSack(sack: Sack): Uint8Array {
 export function decodeSack(payload: Uint8Array): Sack | undefined {
   if (payload.length < HEAD.bytes) return undefined;
   const { durableOctets, rangeCount, ...head } = HEAD.decode(payload);
-  if (durableOctets > SACK_DURABLE_OCTETS_MAX || rangeCount > SACK_RANGES_MAX || head.durableFrom % 8 !== 0) return undefined;
+  if (durableOctets > SACK_DURABLE_OCTETS_MAX || rangeCount > SACK_RANGES_MAX || head.durableFrom % 8 !== 0)
+    return undefined;
   const rangesAt = HEAD.bytes + durableOctets;
   const tailAt = rangesAt + rangeCount * RANGE.bytes;
   if (payload.length < tailAt + TAIL.bytes) return undefined;
   const ranges = Array.from({ length: rangeCount }, (_, i) => RANGE.decode(payload, rangesAt + i * RANGE.bytes));
-  return { kind: 'sack', ...head, durable: payload.slice(HEAD.bytes, rangesAt), ranges, ...TAIL.decode(payload, tailAt) };
+  return {
+    kind: 'sack',
+    ...head,
+    durable: payload.slice(HEAD.bytes, rangesAt),
+    ranges,
+    ...TAIL.decode(payload, tailAt),
+  };
 }

@@ -13,7 +13,10 @@ const image = modelImage();
 const other = modelImage({ seed: 2, securityCounter: 8 });
 const images = [image, other];
 const nonce = (n: number): Uint8Array => new Uint8Array(8).fill(n);
-const activate = (authorisation: Uint8Array, n = 1): { kind: 'activate'; authorisation: Uint8Array; nonce: Uint8Array } => ({
+const activate = (
+  authorisation: Uint8Array,
+  n = 1,
+): { kind: 'activate'; authorisation: Uint8Array; nonce: Uint8Array } => ({
   kind: 'activate',
   authorisation,
   nonce: nonce(n),
@@ -41,14 +44,24 @@ describe('SEAL', () => {
   it('answers success for the whole image, signed, with the nonce, and again when asked again without another look at flash', () => {
     const bench = sealed();
     const first = outcomeOf(bench.last(seal));
-    expect(first).toMatchObject({ kind: 'seal', code: 'success', deviceId: DEVICE_ID, imageHash: image.imageHash, nonce: nonce(7) });
+    expect(first).toMatchObject({
+      kind: 'seal',
+      code: 'success',
+      deviceId: DEVICE_ID,
+      imageHash: image.imageHash,
+      nonce: nonce(7),
+    });
     expect(bench.meter.counts['seal-image']).toBe(1);
     expect(bench.meter.alerts).toEqual([0x8f72]);
   });
 
   it('wrong slot when the image number is absent: an image that is not named by its digest is not sealed', () => {
     const bench = sealed();
-    expect(outcomeOf(bench.seal(other))).toMatchObject({ code: 'noImageHeld', imageHash: new Uint8Array(32), manifestDigest: other.manifestDigest });
+    expect(outcomeOf(bench.seal(other))).toMatchObject({
+      code: 'noImageHeld',
+      imageHash: new Uint8Array(32),
+      manifestDigest: other.manifestDigest,
+    });
     expect(outcomeOf(new BenchReceiver().seal(image))).toMatchObject({ code: 'noImageHeld' });
   });
 
@@ -62,8 +75,11 @@ describe('SEAL', () => {
   it('*finished* reported for *failed*: an image that rotted in flash fails, is dropped, and fails again when asked again', () => {
     const bench = new BenchReceiver({ images });
     bench.offer(image);
-    bench.send(image, image.blocks.map((_, block) => block));
-    bench.meter.said.clear();
+    bench.send(
+      image,
+      image.blocks.map((_, block) => block),
+    );
+    bench.meter.promises.forget();
     bench.meter.flash.slot[100]! ^= 1;
     for (const _ of [1, 2]) expect(outcomeOf(bench.seal(image))).toMatchObject({ code: 'hashMismatch' });
     expect(bench.meter.alerts).toEqual([0x8f1c]);
@@ -76,7 +92,10 @@ describe('SEAL', () => {
     const forged = { ...image, gbcsSignature: new Uint8Array(64).fill(3) };
     const bench = new BenchReceiver({ images });
     bench.offer(forged);
-    bench.send(forged, image.blocks.map((_, block) => block));
+    bench.send(
+      forged,
+      image.blocks.map((_, block) => block),
+    );
     expect(outcomeOf(bench.seal(forged))).toMatchObject({ code: 'notAuthentic', imageHash: image.imageHash });
     expect(bench.last({ kind: 'get-state' })).toMatchObject({ phase: 'empty' });
   });
@@ -84,7 +103,10 @@ describe('SEAL', () => {
   it('answers BUSY while it looks, and then what it found, once', () => {
     const bench = new BenchReceiver({ images, workMs: { 'seal-image': 60_000 } });
     bench.offer(image);
-    bench.send(image, image.blocks.map((_, block) => block));
+    bench.send(
+      image,
+      image.blocks.map((_, block) => block),
+    );
     bench.say(seal);
     for (let i = 0; i < 5; i++) expect(bench.say(seal)).toMatchObject([{ kind: 'busy', cause: 'checking' }]);
     expect(bench.settle(61_000).filter(({ kind }) => kind === 'sealed')).toHaveLength(1);
@@ -111,7 +133,9 @@ describe('ACTIVATE that must be refused', () => {
     expect(refusal(bench.last(activate(authorisation)))).toBe(code);
     expect(bench.meter.writes).toBe(writes);
     expect(bench.last({ kind: 'get-state' })).toMatchObject({ phase: 'sealed' });
-    expect(bench.ask(activate(good)), 'and the good one is taken after it').toContainEqual(expect.objectContaining({ cause: 'activating' }));
+    expect(bench.ask(activate(good)), 'and the good one is taken after it').toContainEqual(
+      expect.objectContaining({ cause: 'activating' }),
+    );
   });
 
   it('is checked in the order of the specification', () => {
@@ -124,7 +148,9 @@ describe('ACTIVATE that must be refused', () => {
     expect(refusal(bench.last(activate(authorisationFor(image, late, strangeKeys))))).toBe('supplierSignatureBad');
     bench.ask(activate(authorisationFor(other, { originatorCounter: 4n })));
     expect(refusal(bench.last(activate(authorisationFor(image, late))))).toBe('originatorCounterUsed');
-    expect(refusal(bench.last(activate(authorisationFor(image, { ...late, originatorCounter: 5n }))))).toBe('authorisationNotYetValid');
+    expect(refusal(bench.last(activate(authorisationFor(image, { ...late, originatorCounter: 5n }))))).toBe(
+      'authorisationNotYetValid',
+    );
     bench.say(activate(authorisationFor(image, { originatorCounter: 6n })));
     bench.settle(10);
     const early = authorisationFor(image, { originatorCounter: 7n, notBeforeS: 1_700_000_100 });
@@ -138,7 +164,10 @@ describe('ACTIVATE that must be refused', () => {
     const bench = sealed();
     bench.ask(activate(authorisationFor(other, { originatorCounter: (1n << 32n) + 9n })));
     for (const originatorCounter of [1n, 9n, (1n << 32n) + 8n]) {
-      expect(bench.last(activate(authorisationFor(image, { originatorCounter })))).toMatchObject({ code: REFUSAL_CODES.originatorCounterUsed, detail: 9 });
+      expect(bench.last(activate(authorisationFor(image, { originatorCounter })))).toMatchObject({
+        code: REFUSAL_CODES.originatorCounterUsed,
+        detail: 9,
+      });
     }
     const twin = authorisationFor(image, { originatorCounter: (1n << 32n) + 9n });
     expect(refusal(bench.last(activate(twin)))).toBe('originatorCounterUsed');
@@ -148,8 +177,13 @@ describe('ACTIVATE that must be refused', () => {
     const bench = sealed({ workMs: { 'store-counter': 500 } });
     bench.say(activate(authorisationFor(other, { originatorCounter: 9n })));
     bench.settle(10);
-    expect(bench.ask(activate(authorisationFor(image, { originatorCounter: 9n })))).toMatchObject([{ kind: 'busy' }, { kind: 'outcome' }]);
-    expect(refusal(bench.last(activate(authorisationFor(image, { originatorCounter: 9n }))))).toBe('originatorCounterUsed');
+    expect(bench.ask(activate(authorisationFor(image, { originatorCounter: 9n })))).toMatchObject([
+      { kind: 'busy' },
+      { kind: 'outcome' },
+    ]);
+    expect(refusal(bench.last(activate(authorisationFor(image, { originatorCounter: 9n }))))).toBe(
+      'originatorCounterUsed',
+    );
     expect(bench.meter.counts['activate']).toBeUndefined();
   });
 });
@@ -163,10 +197,20 @@ describe('ACTIVATE that is taken', () => {
     bench.settle(300);
     expect(bench.last(activate(authorisationFor(image), 2))).toMatchObject({ kind: 'busy', cause: 'trial' });
     expect(bench.meter.flash.running.securityCounter, 'the counter is burned at confirm').toBe(3);
-    expect(outcomeOf(bench.last({ kind: 'read-version', nonce: nonce(3) }))).toMatchObject({ runningVersion: 0x20001, securityCounter: 3 });
+    expect(outcomeOf(bench.last({ kind: 'read-version', nonce: nonce(3) }))).toMatchObject({
+      runningVersion: 0x20001,
+      securityCounter: 3,
+    });
     bench.settle(1_000);
     const outcome = outcomeOf(bench.last(activate(authorisationFor(image), 4)));
-    expect(outcome).toMatchObject({ kind: 'activation', code: 'success', runningHash: image.imageHash, securityCounter: 7, originatorCounter: 5n, nonce: nonce(4) });
+    expect(outcome).toMatchObject({
+      kind: 'activation',
+      code: 'success',
+      runningHash: image.imageHash,
+      securityCounter: 7,
+      originatorCounter: 5n,
+      nonce: nonce(4),
+    });
     expect(bench.last({ kind: 'get-state' })).toMatchObject({ phase: 'empty' });
   });
 
@@ -175,10 +219,17 @@ describe('ACTIVATE that is taken', () => {
     bench.ask(activate(authorisationFor(image)));
     bench.settle(2_000);
     const { writes } = bench.meter;
-    for (const n of [2, 3, 4]) expect(outcomeOf(bench.last(activate(authorisationFor(image), n)))).toMatchObject({ code: 'success', nonce: nonce(n) });
+    for (const n of [2, 3, 4])
+      expect(outcomeOf(bench.last(activate(authorisationFor(image), n)))).toMatchObject({
+        code: 'success',
+        nonce: nonce(n),
+      });
     bench.meter.cutPower();
     bench.settle(1_000);
-    expect(outcomeOf(bench.last(activate(authorisationFor(image), 5)))).toMatchObject({ code: 'success', nonce: nonce(5) });
+    expect(outcomeOf(bench.last(activate(authorisationFor(image), 5)))).toMatchObject({
+      code: 'success',
+      nonce: nonce(5),
+    });
     expect(bench.meter.writes).toBe(writes + 1);
     expect(bench.meter.counts['activate']).toBe(1);
   });
@@ -194,9 +245,15 @@ describe('ACTIVATE that is taken', () => {
     const partly = new BenchReceiver({ images });
     partly.offer(image);
     partly.send(image, [0]);
-    expect(outcomeOf(partly.last(activate(authorisationFor(image))))).toMatchObject({ code: 'noImageHeld', imageHash: image.imageHash });
+    expect(outcomeOf(partly.last(activate(authorisationFor(image))))).toMatchObject({
+      code: 'noImageHeld',
+      imageHash: image.imageHash,
+    });
     const bench = sealed();
-    expect(outcomeOf(bench.last(activate(authorisationFor(other))))).toMatchObject({ code: 'hashMismatch', manifestDigest: other.manifestDigest });
+    expect(outcomeOf(bench.last(activate(authorisationFor(other))))).toMatchObject({
+      code: 'hashMismatch',
+      manifestDigest: other.manifestDigest,
+    });
     expect(bench.meter.flash.activation.originatorCounter).toBe(5n);
     const digest = authorisationFor(image, { originatorCounter: 6n, manifestDigest: other.manifestDigest });
     expect(outcomeOf(bench.last(activate(digest)))).toMatchObject({ code: 'hashMismatch' });

@@ -50,10 +50,16 @@ export function onSeal(state: ReceiverState, seal: Seal, sequence: number): Rece
     const missing = held.map.blockCount - held.map.durableCount;
     return to(state, refuse(state, sequence, HOST_TYPES.seal, 'incomplete', missing));
   }
-  return to({ ...state, activity: { kind: 'sealing', sequence, nonce: seal.nonce } }, { kind: 'seal-image', image: held });
+  return to(
+    { ...state, activity: { kind: 'sealing', sequence, nonce: seal.nonce } },
+    { kind: 'seal-image', image: held },
+  );
 }
 
-export function onImageSealed(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'image-sealed' }>): ReceiverStep {
+export function onImageSealed(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'image-sealed' }>,
+): ReceiverStep {
   if (state.activity.kind !== 'sealing' || state.held === undefined) return to(state);
   const { sequence, nonce } = state.activity;
   const reply = replyTo(state, sequence, nonce);
@@ -69,7 +75,9 @@ export function onImageSealed(state: ReceiverState, input: Extract<ReceiverInput
     session: undefined,
     held: ok ? markSealed(state.held) : undefined,
     tally: ok ? state.tally : undefined,
-    failedSeal: ok ? undefined : { manifestDigest: state.held.manifestDigest, code: input.code, imageHash: input.imageHash },
+    failedSeal: ok
+      ? undefined
+      : { manifestDigest: state.held.manifestDigest, code: input.code, imageHash: input.imageHash },
   };
   return to(sealed, alert, signSeal(sealed, reply, input.code, input.imageHash, state.held.manifestDigest));
 }
@@ -79,7 +87,8 @@ export function onActivate(state: ReceiverState, activate: Activate, sequence: n
   if (cause !== undefined && cause !== 'activating') return to(state, busy(state, sequence, 'checking'));
   const decoded = decodeAuthorisation(activate.authorisation);
   if (!decoded.ok) return to(state, refuse(state, sequence, HOST_TYPES.activate, decoded.fault.code));
-  if (!decoded.value.countersigned) return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationMalformed'));
+  if (!decoded.value.countersigned)
+    return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationMalformed'));
   if (!equalOctets(decoded.value.deviceId, state.device.deviceId)) {
     return to(state, refuse(state, sequence, HOST_TYPES.activate, 'authorisationWrongDevice'));
   }
@@ -121,7 +130,8 @@ export function onAuthorisationChecked(
   if (state.device.mode === 'confirmed' && equalOctets(imageHash, state.device.runningHash)) return store('success');
   const { held } = state;
   if (held === undefined || !held.sealed) return store('noImageHeld');
-  if (!equalOctets(held.manifest.imageHash, imageHash) || !equalOctets(held.manifestDigest, manifestDigest)) return store('hashMismatch');
+  if (!equalOctets(held.manifest.imageHash, imageHash) || !equalOctets(held.manifestDigest, manifestDigest))
+    return store('hashMismatch');
   const activating: ReceiverState = {
     ...state,
     session: undefined,
@@ -131,7 +141,10 @@ export function onAuthorisationChecked(
   return to(activating, { kind: 'activate', authorised }, busy(activating, reply.sequence, 'activating'));
 }
 
-export function onCounterStored(before: ReceiverState, input: Extract<ReceiverInput, { kind: 'counter-stored' }>): ReceiverStep {
+export function onCounterStored(
+  before: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'counter-stored' }>,
+): ReceiverStep {
   const state: ReceiverState = { ...before, deciding: false };
   const { authorised, result, reply } = input;
   if (!input.ok) return to(state, refuse(state, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
@@ -152,18 +165,49 @@ export function onReadVersion(state: ReceiverState, nonce: Uint8Array, sequence:
   return to(state, { kind: 'sign-outcome', fields, reply: replyTo(state, sequence, nonce), as: 'outcome' });
 }
 
-export function onOutcomeSigned(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'outcome-signed' }>): ReceiverStep {
-  return to(state, send(state, input.reply.sequence, { kind: input.as, outcome: input.octets }, input.reply.sessionTag));
+export function onOutcomeSigned(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'outcome-signed' }>,
+): ReceiverStep {
+  return to(
+    state,
+    send(state, input.reply.sequence, { kind: input.as, outcome: input.octets }, input.reply.sessionTag),
+  );
 }
 
-function signSeal(state: ReceiverState, reply: ReplyTo, code: OutcomeCode, imageHash: Uint8Array, manifestDigest: Uint8Array): ReceiverEffect {
-  const fields = outcomeFields(state, { kind: 'seal', code, imageHash, manifestDigest, originatorCounter: 0n, nonce: reply.nonce });
+function signSeal(
+  state: ReceiverState,
+  reply: ReplyTo,
+  code: OutcomeCode,
+  imageHash: Uint8Array,
+  manifestDigest: Uint8Array,
+): ReceiverEffect {
+  const fields = outcomeFields(state, {
+    kind: 'seal',
+    code,
+    imageHash,
+    manifestDigest,
+    originatorCounter: 0n,
+    nonce: reply.nonce,
+  });
   return { kind: 'sign-outcome', fields, reply, as: 'sealed' };
 }
 
-function signActivation(state: ReceiverState, reply: ReplyTo, authorised: CheckedAuthorisation, code: OutcomeCode): ReceiverEffect {
+function signActivation(
+  state: ReceiverState,
+  reply: ReplyTo,
+  authorised: CheckedAuthorisation,
+  code: OutcomeCode,
+): ReceiverEffect {
   const { imageHash, manifestDigest, originatorCounter } = authorised;
-  const fields = outcomeFields(state, { kind: 'activation', code, imageHash, manifestDigest, originatorCounter, nonce: reply.nonce });
+  const fields = outcomeFields(state, {
+    kind: 'activation',
+    code,
+    imageHash,
+    manifestDigest,
+    originatorCounter,
+    nonce: reply.nonce,
+  });
   return { kind: 'sign-outcome', fields, reply, as: 'outcome' };
 }
 

@@ -29,7 +29,9 @@ const ping: HostMessage = { kind: 'ping' };
 
 describe('an open block', () => {
   const block = image.blocks[0]!;
-  const pieces = fc.array(fc.tuple(fc.nat({ max: block.length - 1 }), fc.integer({ min: 1, max: block.length })), { maxLength: 30 });
+  const pieces = fc.array(fc.tuple(fc.nat({ max: block.length - 1 }), fc.integer({ min: 1, max: block.length })), {
+    maxLength: 30,
+  });
 
   it('is whole exactly when its pieces cover it, in any order, overlapping and repeated, and then has its octets', () => {
     fc.assert(
@@ -43,7 +45,8 @@ describe('an open block', () => {
         }
         const bytes = rangesOf([open], 99).reduce((sum, range) => sum + range.lengthBytes, 0);
         expect(bytes).toBe(covered.size);
-        for (const { offsetBytes, lengthBytes } of rangesOf([open], 99)) expect(covered.has(offsetBytes) && covered.has(offsetBytes + lengthBytes - 1)).toBe(true);
+        for (const { offsetBytes, lengthBytes } of rangesOf([open], 99))
+          expect(covered.has(offsetBytes) && covered.has(offsetBytes + lengthBytes - 1)).toBe(true);
         expect(wholeBlock(open, block.length)).toEqual(covered.size === block.length ? block : undefined);
       }),
     );
@@ -52,7 +55,8 @@ describe('an open block', () => {
   it('of 64 KiB in pieces of 64 octets costs little', () => {
     const large = new Uint8Array(65_600).map((_, i) => i & 0xff);
     let open = { block: 0, fragments: [], stage: 'gathering' } as Parameters<typeof withFragment>[0];
-    for (let at = 0; at < large.length; at += 64) open = withFragment(open, { offsetBytes: at, octets: large.slice(at, at + 64) });
+    for (let at = 0; at < large.length; at += 64)
+      open = withFragment(open, { offsetBytes: at, octets: large.slice(at, at + 64) });
     expect(Buffer.compare(wholeBlock(open, large.length)!, large)).toBe(0);
     expect(rangesOf([open], 32)).toEqual([{ block: 0, offsetBytes: 0, lengthBytes: large.length }]);
   });
@@ -64,7 +68,9 @@ describe('DATA', () => {
       fc.property(fc.infiniteStream(fc.nat()), fc.integer({ min: 64, max: 400 }), (shuffle, bytes) => {
         const bench = receiving({ device: { windowBytes: 65_536 } });
         const pieces = whole.flatMap((block) =>
-          Array.from({ length: Math.ceil(image.blocks[block]!.length / bytes) }, (_, i) => dataOf(image, block, i * bytes, bytes)),
+          Array.from({ length: Math.ceil(image.blocks[block]!.length / bytes) }, (_, i) =>
+            dataOf(image, block, i * bytes, bytes),
+          ),
         );
         const mixed = pieces.map((piece) => ({ piece, key: shuffle.next().value })).toSorted((a, b) => a.key - b.key);
         for (const { piece } of mixed) bench.say(piece);
@@ -113,8 +119,12 @@ describe('DATA', () => {
 
   it('outside the image is told so, and counts as received', () => {
     const bench = receiving();
-    expect(bench.ask({ kind: 'data', block: 40, offsetBytes: 0, octets: new Uint8Array(1) })).toMatchObject([{ kind: 'nack', cause: 'outside', block: 40 }]);
-    expect(bench.ask({ kind: 'data', block: 0, offsetBytes: 320, octets: new Uint8Array(1) })).toMatchObject([{ kind: 'nack', cause: 'outside', offsetBytes: 320 }]);
+    expect(bench.ask({ kind: 'data', block: 40, offsetBytes: 0, octets: new Uint8Array(1) })).toMatchObject([
+      { kind: 'nack', cause: 'outside', block: 40 },
+    ]);
+    expect(bench.ask({ kind: 'data', block: 0, offsetBytes: 320, octets: new Uint8Array(1) })).toMatchObject([
+      { kind: 'nack', cause: 'outside', offsetBytes: 320 },
+    ]);
     expect(bench.last(ping)).toMatchObject({ highest: 2, receivedBytes: 0 });
   });
 
@@ -129,10 +139,15 @@ describe('DATA', () => {
     const bench = receiving();
     const spoilt = (sessionTag: number): readonly MeterMessage[] => {
       bench.heard = [];
-      bench.meter.give({ kind: 'heard', received: { kind: 'spoilt-data', sessionTag, sequence: 7, block: 2, offsetBytes: 64, lengthBytes: 100 } });
+      bench.meter.give({
+        kind: 'heard',
+        received: { kind: 'spoilt-data', sessionTag, sequence: 7, block: 2, offsetBytes: 64, lengthBytes: 100 },
+      });
       return bench.heard.map(({ message }) => message);
     };
-    expect(spoilt(bench.sessionTag)).toEqual([{ kind: 'nack', cause: 'spoilt', block: 2, offsetBytes: 64, lengthBytes: 100 }]);
+    expect(spoilt(bench.sessionTag)).toEqual([
+      { kind: 'nack', cause: 'spoilt', block: 2, offsetBytes: 64, lengthBytes: 100 },
+    ]);
     expect(bench.heard[0]).toMatchObject({ sequence: 7 });
     expect(spoilt(bench.sessionTag + 1)).toEqual([]);
     expect(bench.last(ping)).toMatchObject({ highest: 0 });
@@ -143,7 +158,9 @@ describe('DATA', () => {
     const bench = receiving({ fails: (kind) => broken && kind === 'store-block' });
     bench.send(image, [0, 1]);
     broken = true;
-    expect(bench.send(image, [2])).toMatchObject([{ kind: 'refuse', code: REFUSAL_CODES.storageFailed, requestType: 3 }]);
+    expect(bench.send(image, [2])).toMatchObject([
+      { kind: 'refuse', code: REFUSAL_CODES.storageFailed, requestType: 3 },
+    ]);
     expect(bench.last(ping)).toMatchObject({ kind: 'state', durableCount: 2 });
     broken = false;
     expect(bench.offer(image, { offerNonce: 2 })).toMatchObject({ durableCount: 2 });
@@ -176,7 +193,9 @@ describe('SACK', () => {
         const sack = bench.last(ping) as Sack;
         const highest = Math.max(...sequences);
         expect(sack.highest).toBe(highest);
-        expect(bitsOf(sack)).toEqual([...new Set(sequences)].filter((n) => n < highest && n >= highest - 64).toSorted((a, b) => a - b));
+        expect(bitsOf(sack)).toEqual(
+          [...new Set(sequences)].filter((n) => n < highest && n >= highest - 64).toSorted((a, b) => a - b),
+        );
         expect(sack.receivedBytes).toBe(sequences.length * 10);
       }),
       { numRuns: 40 },
@@ -253,12 +272,41 @@ describe('a receiver', () => {
     const octets = fc.uint8Array({ maxLength: 500 });
     const u32 = fc.oneof(fc.nat({ max: 50 }), fc.integer({ min: 0, max: 0xffffffff }));
     const word = fc.oneof<fc.Arbitrary<HostMessage>[]>(
-      fc.record({ kind: fc.constant('data'), block: fc.nat({ max: 0xffff }), offsetBytes: u32, octets: octets.filter(({ length }) => length > 0) }),
-      fc.record({ kind: fc.constant('data'), block: fc.nat({ max: 39 }), offsetBytes: fc.nat({ max: 330 }), octets: octets.filter(({ length }) => length > 0) }),
+      fc.record({
+        kind: fc.constant('data'),
+        block: fc.nat({ max: 0xffff }),
+        offsetBytes: u32,
+        octets: octets.filter(({ length }) => length > 0),
+      }),
+      fc.record({
+        kind: fc.constant('data'),
+        block: fc.nat({ max: 39 }),
+        offsetBytes: fc.nat({ max: 330 }),
+        octets: octets.filter(({ length }) => length > 0),
+      }),
       fc.nat({ max: 39 }).map((block) => dataOf(image, block)),
-      fc.constantFrom<HostMessage>(ping, { kind: 'get-state' }, { kind: 'abort', reason: 0 }, { kind: 'get-map', firstBlock: 8 }),
-      fc.record({ kind: fc.constant('offer'), replace: fc.boolean(), offerNonce: u32, manifest: octets, otaHeader: fc.constant(image.otaHeader), gbcsSignature: fc.constant(image.gbcsSignature) }),
-      fc.record({ kind: fc.constant('offer'), replace: fc.boolean(), offerNonce: u32, manifest: fc.constant(image.manifest.octets), otaHeader: fc.constant(image.otaHeader), gbcsSignature: fc.constant(image.gbcsSignature) }),
+      fc.constantFrom<HostMessage>(
+        ping,
+        { kind: 'get-state' },
+        { kind: 'abort', reason: 0 },
+        { kind: 'get-map', firstBlock: 8 },
+      ),
+      fc.record({
+        kind: fc.constant('offer'),
+        replace: fc.boolean(),
+        offerNonce: u32,
+        manifest: octets,
+        otaHeader: fc.constant(image.otaHeader),
+        gbcsSignature: fc.constant(image.gbcsSignature),
+      }),
+      fc.record({
+        kind: fc.constant('offer'),
+        replace: fc.boolean(),
+        offerNonce: u32,
+        manifest: fc.constant(image.manifest.octets),
+        otaHeader: fc.constant(image.otaHeader),
+        gbcsSignature: fc.constant(image.gbcsSignature),
+      }),
       fc.constant({ kind: 'seal', manifestDigest: image.manifestDigest, nonce: new Uint8Array(8) }),
     );
     fc.assert(
@@ -270,7 +318,8 @@ describe('a receiver', () => {
           const { session } = bench.meter.state;
           const open = session?.open ?? [];
           expect(open.length).toBeLessThanOrEqual(8);
-          for (const { fragments } of open) expect(fragments.reduce((sum, fragment) => sum + fragment.octets.length, 0)).toBeLessThanOrEqual(320);
+          for (const { fragments } of open)
+            expect(fragments.reduce((sum, fragment) => sum + fragment.octets.length, 0)).toBeLessThanOrEqual(320);
         }
       }),
       { numRuns: 150 },

@@ -14,7 +14,14 @@ import { blockBytes } from '../package/manifest.js';
 import { bitmapSlice, firstHole, hasBlock } from '../staging/block-map.js';
 import { isComplete, markDurable, type HeldImage } from '../staging/staging.js';
 import { rangesOf, wholeBlock, withFragment } from './open-blocks.js';
-import type { OpenBlock, ReceiverEffect, ReceiverInput, ReceiverState, ReceiverStep, Session } from './receiver-types.js';
+import type {
+  OpenBlock,
+  ReceiverEffect,
+  ReceiverInput,
+  ReceiverState,
+  ReceiverStep,
+  Session,
+} from './receiver-types.js';
 import { refuse, send, to } from './replies.js';
 
 /** A receiver with a running session and the image that it is for. */
@@ -35,7 +42,10 @@ export function onData(state: Receiving, data: Data, sequence: number, nowMs: nu
   const manifest = held.manifest;
   if (sequence === 0) return to(state);
   if (data.block >= manifest.blockCount || data.offsetBytes + data.octets.length > blockBytes(manifest, data.block)) {
-    return to(counted(state, sequence, nowMs, 0).state, nack(state, sequence, 'outside', data.block, data.offsetBytes, data.octets.length));
+    return to(
+      counted(state, sequence, nowMs, 0).state,
+      nack(state, sequence, 'outside', data.block, data.offsetBytes, data.octets.length),
+    );
   }
   const known = session.open.find(({ block }) => block === data.block);
   const durable = hasBlock(held.map, data.block);
@@ -49,7 +59,10 @@ export function onData(state: Receiving, data: Data, sequence: number, nowMs: nu
     // A copy: what a link delivers may be a small view of a large buffer, or a buffer that it uses again.
     const open = withFragment(start, { offsetBytes: data.offsetBytes, octets: data.octets.slice() });
     const whole = wholeBlock(open, blockBytes(manifest, data.block));
-    next = withOpen(next, whole === undefined ? open : { ...open, fragments: [{ offsetBytes: 0, octets: whole }], stage: 'checking' });
+    next = withOpen(
+      next,
+      whole === undefined ? open : { ...open, fragments: [{ offsetBytes: 0, octets: whole }], stage: 'checking' },
+    );
     if (whole !== undefined) effects.push({ kind: 'check-block', image: held, block: data.block, octets: whole });
   }
   if (gap || next.session.framesSinceSack >= SACK_FRAMES_MAX) return withSack(next, 0, nowMs, effects);
@@ -65,11 +78,20 @@ function isOld(session: Session, nowMs: number): boolean {
 }
 
 /** An intact header with a spoilt body: the frame did not come, but what it carried can be asked for at once. */
-export function onSpoiltData(state: Receiving, sequence: number, block: number, offsetBytes: number, lengthBytes: number): ReceiverStep {
+export function onSpoiltData(
+  state: Receiving,
+  sequence: number,
+  block: number,
+  offsetBytes: number,
+  lengthBytes: number,
+): ReceiverStep {
   return to(state, nack(state, sequence, 'spoilt', block, offsetBytes, lengthBytes));
 }
 
-export function onBlockChecked(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-checked' }>): ReceiverStep {
+export function onBlockChecked(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'block-checked' }>,
+): ReceiverStep {
   const open = state.session?.open.find(({ block, stage }) => block === input.block && stage === 'checking');
   if (open === undefined || !hasSession(state) || !isOf(open, input.octets)) return to(state);
   const { manifest } = state.held;
@@ -80,17 +102,30 @@ export function onBlockChecked(state: ReceiverState, input: Extract<ReceiverInpu
   }
   const payload = input.octets.subarray(0, input.octets.length - SIGNATURE_BYTES);
   const offsetBytes = input.block * 2 ** manifest.blockShift;
-  return to(withOpen(state, { ...open, stage: 'storing' }), { kind: 'store-block', block: input.block, offsetBytes, payload });
+  return to(withOpen(state, { ...open, stage: 'storing' }), {
+    kind: 'store-block',
+    block: input.block,
+    offsetBytes,
+    payload,
+  });
 }
 
-export function onBlockStored(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'block-stored' }>, nowMs: number): ReceiverStep {
+export function onBlockStored(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'block-stored' }>,
+  nowMs: number,
+): ReceiverStep {
   const open = state.session?.open.find(({ block, stage }) => block === input.block && stage === 'storing');
   if (open === undefined || !hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
   return recordIfDue(withOpen(state, { ...open, stage: 'stored' }), nowMs);
 }
 
-export function onBlocksRecorded(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'blocks-recorded' }>, nowMs: number): ReceiverStep {
+export function onBlocksRecorded(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'blocks-recorded' }>,
+  nowMs: number,
+): ReceiverStep {
   if (!hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
   const { session, held, tally } = state;
@@ -123,7 +158,10 @@ export function onGetMap(state: Receiving, firstBlock: number, sequence: number,
   const from = firstBlock & ~7;
   const count = Math.max(0, Math.min(MAP_BLOCKS_MAX, map.blockCount - from));
   const heard: Receiving = { ...state, session: { ...state.session, heardAtMs: nowMs } };
-  return to(heard, send(heard, sequence, { kind: 'map', firstBlock: from, count, bitmap: bitmapSlice(map, from, count) }));
+  return to(
+    heard,
+    send(heard, sequence, { kind: 'map', firstBlock: from, count, bitmap: bitmapSlice(map, from, count) }),
+  );
 }
 
 function isOf(open: OpenBlock, octets: Uint8Array): boolean {
@@ -146,7 +184,8 @@ function recordIfDue(state: Receiving, nowMs: number): ReceiverStep {
   const blocks = storedBlocks(session);
   if (session.recording || blocks.length === 0) return to(state);
   const last = held.map.durableCount + blocks.length === held.map.blockCount;
-  const due = last || session.pingToAnswer !== undefined || isOld(session, nowMs) || blocks.length >= sackEveryBlocks(session);
+  const due =
+    last || session.pingToAnswer !== undefined || isOld(session, nowMs) || blocks.length >= sackEveryBlocks(session);
   if (!due) return to(state);
   return to({ ...state, session: { ...session, recording: true } }, { kind: 'record-blocks', blocks });
 }
@@ -199,7 +238,9 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
   const { session, held, tally } = state;
   const { map } = held;
   const durableFrom = (firstHole(map) ?? map.blockCount) & ~7;
-  const durable = trimmed(bitmapSlice(map, durableFrom, Math.min(SACK_DURABLE_OCTETS_MAX * 8, map.blockCount - durableFrom)));
+  const durable = trimmed(
+    bitmapSlice(map, durableFrom, Math.min(SACK_DURABLE_OCTETS_MAX * 8, map.blockCount - durableFrom)),
+  );
   const sack = send(state, sequence, {
     kind: 'sack',
     highest: session.highest,

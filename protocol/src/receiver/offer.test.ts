@@ -19,8 +19,11 @@ interface Objection {
   readonly spoil?: (offer: Offer) => Offer;
 }
 
-const withOctet = (octets: Uint8Array, at: number, octet: number): Uint8Array => octets.with(at < 0 ? octets.length + at : at, octet);
-const manifest = (at: number, octet: number) => (offer: Offer): Offer => ({ ...offer, manifest: withOctet(offer.manifest, at, octet) });
+const withOctet = (octets: Uint8Array, at: number, octet: number): Uint8Array =>
+  octets.with(at < 0 ? octets.length + at : at, octet);
+const manifest =
+  (at: number, octet: number) =>
+  (offer: Offer): Offer => ({ ...offer, manifest: withOctet(offer.manifest, at, octet) });
 
 /** A TLV of type 8001, critical and unknown, as the first one, over the label that stood there. */
 const critical = (offer: Offer): Offer => ({ ...offer, manifest: withOctet(offer.manifest, 125, 0x80) });
@@ -35,7 +38,10 @@ const OBJECTIONS: readonly Objection[] = [
   { refusal: 'malformed', spoil: manifest(11, 1) },
   { refusal: 'unknownCriticalField', spoil: critical },
   { refusal: 'unknownKey', strange: true },
-  { refusal: 'badSignature', spoil: (offer) => ({ ...offer, manifest: withOctet(offer.manifest, -1, offer.manifest.at(-1)! ^ 1) }) },
+  {
+    refusal: 'badSignature',
+    spoil: (offer) => ({ ...offer, manifest: withOctet(offer.manifest, -1, offer.manifest.at(-1)! ^ 1) }),
+  },
   { refusal: 'otaHeaderMismatch', spoil: (offer) => ({ ...offer, otaHeader: withOctet(offer.otaHeader, 20, 1) }) },
   { refusal: 'wrongDeviceClass', image: { deviceClass: 2 } },
   { refusal: 'wrongManufacturer', image: { manufacturerCode: 0x1111 } },
@@ -52,22 +58,28 @@ function benchWith(objections: readonly Objection[]): { bench: BenchReceiver; of
   // The first object of the list wins where two change the same field.
   const choice: ImageChoice = Object.assign({}, ...objections.map(({ image }) => image).toReversed());
   const device: Partial<DeviceFacts> = Object.assign({}, ...objections.map((objection) => objection.device));
-  const image = modelImage({ label: 'a label', ...choice }, objections.some(({ strange }) => strange) ? strangeKeys : undefined);
+  const image = modelImage(
+    { label: 'a label', ...choice },
+    objections.some(({ strange }) => strange) ? strangeKeys : undefined,
+  );
   const offer = objections.reduceRight((spoilt, { spoil }) => spoil?.(spoilt) ?? spoilt, offerOf(image));
   return { bench: new BenchReceiver({ device, images: [image] }), offer, image };
 }
 
 describe('an offer that must be refused', () => {
-  it.each(OBJECTIONS.map((objection, at) => ({ ...objection, at })))('is refused with $refusal (objection $at) before all that comes later', ({ at, refusal, detail }) => {
-    const { bench, offer } = benchWith(OBJECTIONS.slice(at));
-    const writes = bench.meter.writes;
-    const word = bench.last(offer);
-    expect(word).toMatchObject({ kind: 'refuse', requestType: 2 });
-    expect(word?.kind === 'refuse' && refusalOf(word.code)).toBe(refusal);
-    if (detail !== undefined) expect(word).toMatchObject({ detail });
-    expect(bench.meter.writes, 'nothing was written').toBe(writes);
-    expect(bench.meter.state.activity).toEqual({ kind: 'idle' });
-  });
+  it.each(OBJECTIONS.map((objection, at) => ({ ...objection, at })))(
+    'is refused with $refusal (objection $at) before all that comes later',
+    ({ at, refusal, detail }) => {
+      const { bench, offer } = benchWith(OBJECTIONS.slice(at));
+      const writes = bench.meter.writes;
+      const word = bench.last(offer);
+      expect(word).toMatchObject({ kind: 'refuse', requestType: 2 });
+      expect(word?.kind === 'refuse' && refusalOf(word.code)).toBe(refusal);
+      if (detail !== undefined) expect(word).toMatchObject({ detail });
+      expect(bench.meter.writes, 'nothing was written').toBe(writes);
+      expect(bench.meter.state.activity).toEqual({ kind: 'idle' });
+    },
+  );
 
   it('provider left dirty after a refusal: the next good offer is taken as if nothing had been', () => {
     const good = modelImage({ seed: 9 });
@@ -83,8 +95,14 @@ describe('an offer that must be refused', () => {
 
   it('names block count and size as geometry', () => {
     const image = modelImage();
-    expect(new BenchReceiver({ device: { blockCountMax: 9 } }).offer(image)).toMatchObject({ code: REFUSAL_CODES.geometryUnsupported, detail: 9 });
-    expect(new BenchReceiver({ device: { blockShiftMax: 7 } }).offer(image)).toMatchObject({ code: REFUSAL_CODES.geometryUnsupported, detail: 7 });
+    expect(new BenchReceiver({ device: { blockCountMax: 9 } }).offer(image)).toMatchObject({
+      code: REFUSAL_CODES.geometryUnsupported,
+      detail: 9,
+    });
+    expect(new BenchReceiver({ device: { blockShiftMax: 7 } }).offer(image)).toMatchObject({
+      code: REFUSAL_CODES.geometryUnsupported,
+      detail: 7,
+    });
   });
 
   it('is malformed when it is cut, whatever is left of it', () => {
@@ -107,7 +125,8 @@ describe('an offer beside a held image', () => {
     bench.offer(held);
     bench.send(held, [0, 1, 2, 3]);
     const { writes } = bench.meter;
-    for (const offerNonce of [1, 2, 3, 2]) expect(bench.offer(held, { offerNonce, replace: true })).toMatchObject({ durableCount: 4, status: 'send' });
+    for (const offerNonce of [1, 2, 3, 2])
+      expect(bench.offer(held, { offerNonce, replace: true })).toMatchObject({ durableCount: 4, status: 'send' });
     expect(bench.meter.writes).toBe(writes);
   });
 
@@ -145,13 +164,22 @@ describe('an offer beside a held image', () => {
     bench.stage(held);
     expect(bench.offer(other, { replace: true })).toMatchObject({ kind: 'accept' });
     expect(bench.meter.alerts).toEqual([0x8f72, 0x8f67]);
-    expect(bench.offer(held, { replace: true, offerNonce: 5 })).toMatchObject({ kind: 'accept', status: 'send', durableCount: 0 });
+    expect(bench.offer(held, { replace: true, offerNonce: 5 })).toMatchObject({
+      kind: 'accept',
+      status: 'send',
+      durableCount: 0,
+    });
   });
 
   it('that is sealed already, or runs already, has nothing sent', () => {
     const bench = new BenchReceiver({ images });
     bench.stage(held);
-    expect(bench.offer(held, { offerNonce: 3 })).toMatchObject({ kind: 'accept', status: 'sealed', creditBlocks: 0, durableCount: 10 });
+    expect(bench.offer(held, { offerNonce: 3 })).toMatchObject({
+      kind: 'accept',
+      status: 'sealed',
+      creditBlocks: 0,
+      durableCount: 10,
+    });
     const running = new BenchReceiver({ device: { runningHash: held.imageHash, securityCounter: 7 } });
     expect(running.offer(held)).toMatchObject({ kind: 'accept', status: 'running', creditBlocks: 0 });
     expect(running.meter.writes).toBe(1);
@@ -169,9 +197,13 @@ describe('an offer beside a held image', () => {
   it('is refused when the day has seen too many preparations, until the day is over', () => {
     const bench = new BenchReceiver({ images });
     for (let i = 0; i < ERASES_PER_DAY_MAX; i++) {
-      expect(bench.offer(i % 2 === 0 ? held : other, { replace: true, offerNonce: i })).toMatchObject({ kind: 'accept' });
+      expect(bench.offer(i % 2 === 0 ? held : other, { replace: true, offerNonce: i })).toMatchObject({
+        kind: 'accept',
+      });
     }
-    expect(bench.offer(held, { replace: true, offerNonce: 99 })).toMatchObject({ code: REFUSAL_CODES.eraseBudgetSpent });
+    expect(bench.offer(held, { replace: true, offerNonce: 99 })).toMatchObject({
+      code: REFUSAL_CODES.eraseBudgetSpent,
+    });
     expect(bench.offer(other, { offerNonce: 100 })).toMatchObject({ kind: 'accept' });
     bench.settle(DAY_MS);
     expect(bench.offer(held, { replace: true, offerNonce: 101 })).toMatchObject({ kind: 'accept' });
@@ -187,11 +219,19 @@ describe('an offer beside a held image', () => {
 
   it('in fallback or recovery may be the very image that rotted', () => {
     const device = { runningHash: held.imageHash, securityCounter: 7 };
-    expect(new BenchReceiver({ device: { ...device, mode: 'fallback' } }).offer(held)).toMatchObject({ status: 'send' });
-    expect(new BenchReceiver({ device: { ...device, mode: 'recovery' } }).offer(held)).toMatchObject({ status: 'send' });
+    expect(new BenchReceiver({ device: { ...device, mode: 'fallback' } }).offer(held)).toMatchObject({
+      status: 'send',
+    });
+    expect(new BenchReceiver({ device: { ...device, mode: 'recovery' } }).offer(held)).toMatchObject({
+      status: 'send',
+    });
     const later = modelImage({ applicableFromMin: 0x10001 });
-    expect(new BenchReceiver({ device: { ...device, mode: 'fallback' } }).offer(later)).toMatchObject({ code: REFUSAL_CODES.versionNotApplicable });
-    expect(new BenchReceiver({ device: { ...device, mode: 'recovery' } }).offer(later)).toMatchObject({ status: 'send' });
+    expect(new BenchReceiver({ device: { ...device, mode: 'fallback' } }).offer(later)).toMatchObject({
+      code: REFUSAL_CODES.versionNotApplicable,
+    });
+    expect(new BenchReceiver({ device: { ...device, mode: 'recovery' } }).offer(later)).toMatchObject({
+      status: 'send',
+    });
   });
 });
 

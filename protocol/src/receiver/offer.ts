@@ -3,7 +3,14 @@ import { CONTEXTS, sha256, type CryptoTask } from '../crypto-port.js';
 import { bad, good, type Checked } from '../errors.js';
 import { layout, u32 } from '../layout/layout.js';
 import { equalOctets } from '../layout/octets.js';
-import { DAY_MS, ERASES_PER_DAY_MAX, FRAME_PAYLOAD_BYTES_MAX, SIGNATURE_BYTES, WINDOW_BLOCKS_MAX, WINDOW_BLOCKS_MIN } from '../limits.js';
+import {
+  DAY_MS,
+  ERASES_PER_DAY_MAX,
+  FRAME_PAYLOAD_BYTES_MAX,
+  SIGNATURE_BYTES,
+  WINDOW_BLOCKS_MAX,
+  WINDOW_BLOCKS_MIN,
+} from '../limits.js';
 import { HOST_TYPES, type Offer } from '../message/host-messages.js';
 import type { AcceptStatus } from '../message/meter-messages.js';
 import { checkOtaHeader, decodeManifest, verifyManifest, type Manifest } from '../package/manifest.js';
@@ -51,7 +58,8 @@ function isSameManifest(a: Uint8Array, b: Uint8Array): boolean {
 const TAG_SEED = layout({ bootEpoch: u32, offerNonce: u32 });
 
 export function onOffer(state: ReceiverState, offer: Offer, sequence: number): ReceiverStep {
-  if (state.activity.kind === 'activating' || state.device.mode === 'trial') return to(state, refuse(state, sequence, TYPE, 'trialRunning'));
+  if (state.activity.kind === 'activating' || state.device.mode === 'trial')
+    return to(state, refuse(state, sequence, TYPE, 'trialRunning'));
   const cause = busyCause(state);
   if (cause !== undefined) {
     const same = 'offer' in state.activity && isSameManifest(state.activity.offer.manifest, offer.manifest);
@@ -60,12 +68,17 @@ export function onOffer(state: ReceiverState, offer: Offer, sequence: number): R
   }
   const { session, held } = state;
   if (session !== undefined && held !== undefined && session.offerNonce === offer.offerNonce) {
-    if (equalOctets(held.manifest.octets, offer.manifest)) return to(state, accept(state, sequence, 'send', session.tag, held, offer));
+    if (equalOctets(held.manifest.octets, offer.manifest))
+      return to(state, accept(state, sequence, 'send', session.tag, held, offer));
   }
   return to({ ...state, activity: { kind: 'checking', offer, sequence } }, { kind: 'check-offer', offer });
 }
 
-export function onOfferChecked(state: ReceiverState, input: Extract<ReceiverInput, { kind: 'offer-checked' }>, nowMs: number): ReceiverStep {
+export function onOfferChecked(
+  state: ReceiverState,
+  input: Extract<ReceiverInput, { kind: 'offer-checked' }>,
+  nowMs: number,
+): ReceiverStep {
   if (state.activity.kind !== 'checking') return to(state);
   const { offer, sequence } = state.activity;
   const idle: ReceiverState = { ...state, activity: { kind: 'idle' } };
@@ -73,7 +86,8 @@ export function onOfferChecked(state: ReceiverState, input: Extract<ReceiverInpu
   const checked = input.result.value;
   const { image } = checked;
   const objection = objectionTo(idle, image, offer.replace, nowMs);
-  if (!objection.ok) return to(idle, refuse(idle, sequence, TYPE, objection.fault.code, Number(objection.fault.detail)));
+  if (!objection.ok)
+    return to(idle, refuse(idle, sequence, TYPE, objection.fault.code, Number(objection.fault.detail)));
   switch (objection.value) {
     case 'running':
       return to(idle, accept(idle, sequence, 'running', tagFor(idle, checked), image, offer));
@@ -82,9 +96,10 @@ export function onOfferChecked(state: ReceiverState, input: Extract<ReceiverInpu
     case 'resume':
       return openSession(idle, checked, offer, sequence, nowMs);
     case 'new': {
-      const cancelled: ReceiverEffect[] = idle.held?.sealed === true
-        ? [{ kind: 'alert', alertCode: ALERT_CODES.futureDatedNotActioned, payload: idle.held.manifest.imageHash }]
-        : [];
+      const cancelled: ReceiverEffect[] =
+        idle.held?.sealed === true
+          ? [{ kind: 'alert', alertCode: ALERT_CODES.futureDatedNotActioned, payload: idle.held.manifest.imageHash }]
+          : [];
       const preparing: ReceiverState = {
         ...idle,
         held: undefined,
@@ -115,7 +130,12 @@ export function windowBlocksOf(device: DeviceFacts, blockShift: number): number 
 type Welcome = 'running' | 'sealed' | 'resume' | 'new';
 
 /** Detail of a fault: the number that REFUSE carries. */
-function objectionTo(state: ReceiverState, image: ImageOffer, replace: boolean, nowMs: number): Checked<Welcome, Refusal> {
+function objectionTo(
+  state: ReceiverState,
+  image: ImageOffer,
+  replace: boolean,
+  nowMs: number,
+): Checked<Welcome, Refusal> {
   const { device, held } = state;
   const m = image.manifest;
   if (m.deviceClass !== device.deviceClass) return no('wrongDeviceClass');
@@ -127,12 +147,17 @@ function objectionTo(state: ReceiverState, image: ImageOffer, replace: boolean, 
   if (confirmed && equalOctets(m.imageHash, device.runningHash)) return good('running');
   // A fallback or a recovery may take the very image whose copy rotted.
   if (confirmed && m.securityCounter === device.securityCounter) return no('counterUsed', device.securityCounter);
-  if (device.mode !== 'recovery' && !applies(m, device.runningVersion)) return no('versionNotApplicable', device.runningVersion);
+  if (device.mode !== 'recovery' && !applies(m, device.runningVersion))
+    return no('versionNotApplicable', device.runningVersion);
   if (m.imageBytes > device.slotBytes) return no('imageTooLarge', device.slotBytes);
-  if (m.blockShift < device.blockShiftMin || m.blockShift > device.blockShiftMax) return no('geometryUnsupported', device.blockShiftMax);
+  if (m.blockShift < device.blockShiftMin || m.blockShift > device.blockShiftMax)
+    return no('geometryUnsupported', device.blockShiftMax);
   if (m.blockCount > device.blockCountMax) return no('geometryUnsupported', device.blockCountMax);
   // The digest does not cover the GBCS signature, which is checked only at the end: another one must not pass for the image that is held.
-  const same = held !== undefined && equalOctets(held.manifestDigest, image.manifestDigest) && equalOctets(held.gbcsSignature, image.gbcsSignature);
+  const same =
+    held !== undefined &&
+    equalOctets(held.manifestDigest, image.manifestDigest) &&
+    equalOctets(held.gbcsSignature, image.gbcsSignature);
   if (same) return good(held.sealed ? 'sealed' : 'resume');
   if (held !== undefined && !replace) return no('otherImageHeld');
   if (recent(state, nowMs).length >= ERASES_PER_DAY_MAX) return no('eraseBudgetSpent', ERASES_PER_DAY_MAX);
@@ -156,7 +181,13 @@ function refusalOfFault(code: PackageFault): Refusal {
   return code in REFUSAL_CODES ? (code as Refusal) : 'malformed';
 }
 
-function openSession(state: ReceiverState, checked: CheckedOffer, offer: Offer, sequence: number, nowMs: number): ReceiverStep {
+function openSession(
+  state: ReceiverState,
+  checked: CheckedOffer,
+  offer: Offer,
+  sequence: number,
+  nowMs: number,
+): ReceiverStep {
   const tag = tagFor(state, checked);
   const windowBlocks = windowBlocksOf(state.device, checked.image.manifest.blockShift);
   const { manifestDigest } = checked.image;
@@ -199,7 +230,14 @@ function tagFor(state: ReceiverState, checked: CheckedOffer): number {
   return checked.sessionTag === 0xffffffff ? 1 : checked.sessionTag + 1;
 }
 
-function accept(state: ReceiverState, sequence: number, status: AcceptStatus, tag: number, image: ImageOffer, offer: Offer): ReceiverEffect {
+function accept(
+  state: ReceiverState,
+  sequence: number,
+  status: AcceptStatus,
+  tag: number,
+  image: ImageOffer,
+  offer: Offer,
+): ReceiverEffect {
   const { session } = state;
   return send(
     state,

@@ -58,5 +58,8 @@ function endOf(fragment: Fragment): number {
 }
 
 function cut(fragment: Fragment, from: number, end: number): Fragment {
-  return { offsetBytes: from, octets: fragment.octets.subarray(from - fragment.offsetBytes, end - fragment.offsetBytes) };
+  return {
+    offsetBytes: from,
+    octets: fragment.octets.subarray(from - fragment.offsetBytes, end - fragment.offsetBytes),
+  };
 }

@@ -107,7 +107,8 @@ export interface ReceiverState {
   readonly session: Session | undefined;
   readonly tally: Tally | undefined;
   /** The last image that did not verify, so that a repeated SEAL is answered alike. */
-  readonly failedSeal: { readonly manifestDigest: Uint8Array; readonly code: SealCode; readonly imageHash: Uint8Array } | undefined;
+  readonly failedSeal:
+    { readonly manifestDigest: Uint8Array; readonly code: SealCode; readonly imageHash: Uint8Array } | undefined;
   /** An authorisation is between its check and the stored counter: another must wait, or one counter could serve twice. */
   readonly deciding: boolean;
   readonly lastTag: number;
@@ -148,7 +149,12 @@ export type ReceiverInput =
       readonly reply: ReplyTo;
       readonly ok: boolean;
     }
-  | { readonly kind: 'outcome-signed'; readonly reply: ReplyTo; readonly as: 'sealed' | 'outcome'; readonly octets: Uint8Array }
+  | {
+      readonly kind: 'outcome-signed';
+      readonly reply: ReplyTo;
+      readonly as: 'sealed' | 'outcome';
+      readonly octets: Uint8Array;
+    }
   /** The trial was confirmed: from now on these facts hold, and the activation succeeded. */
   | { readonly kind: 'confirmed'; readonly device: DeviceFacts };
 
@@ -174,10 +180,20 @@ export type ReceiverEffect =
   /** Run {@link checkAuthorisation}; give `authorisation-checked`. */
   | { readonly kind: 'check-authorisation'; readonly octets: Uint8Array; readonly reply: ReplyTo }
   /** Store the counter with its result, nothing else; give `counter-stored`. */
-  | { readonly kind: 'store-counter'; readonly authorised: CheckedAuthorisation; readonly result: OutcomeCode; readonly reply: ReplyTo }
+  | {
+      readonly kind: 'store-counter';
+      readonly authorised: CheckedAuthorisation;
+      readonly result: OutcomeCode;
+      readonly reply: ReplyTo;
+    }
   /** Store counter and pending activation, then restart into the image; nothing comes back. */
   | { readonly kind: 'activate'; readonly authorised: CheckedAuthorisation }
-  | { readonly kind: 'sign-outcome'; readonly fields: OutcomeFields; readonly reply: ReplyTo; readonly as: 'sealed' | 'outcome' }
+  | {
+      readonly kind: 'sign-outcome';
+      readonly fields: OutcomeFields;
+      readonly reply: ReplyTo;
+      readonly as: 'sealed' | 'outcome';
+    }
   /** Log, and send as ALERT with the meter's time. */
   | { readonly kind: 'alert'; readonly alertCode: number; readonly payload: Uint8Array };
 

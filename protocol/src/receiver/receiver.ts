@@ -6,14 +6,42 @@ import { SESSION_SILENCE_MS_MAX } from '../limits.js';
 import type { Envelope, Received } from '../message/envelope.js';
 import { HOST_TYPES, type HostHello, type HostMessage } from '../message/host-messages.js';
 import type { HeldImage } from '../staging/staging.js';
-import { onActivate, onAuthorisationChecked, onCounterStored, onImageSealed, onOutcomeSigned, onReadVersion, onSeal } from './activation.js';
-import { isReceiving, onBlockChecked, onBlocksRecorded, onBlockStored, onData, onGetMap, onPing, onSpoiltData } from './data.js';
+import {
+  onActivate,
+  onAuthorisationChecked,
+  onCounterStored,
+  onImageSealed,
+  onOutcomeSigned,
+  onReadVersion,
+  onSeal,
+} from './activation.js';
+import {
+  isReceiving,
+  onBlockChecked,
+  onBlocksRecorded,
+  onBlockStored,
+  onData,
+  onGetMap,
+  onPing,
+  onSpoiltData,
+} from './data.js';
 import { onOffer, onOfferChecked, onPrepared, windowBlocksOf } from './offer.js';
-import type { ActivationMemory, DeviceFacts, ReceiverEffect, ReceiverInput, ReceiverState, ReceiverStep } from './receiver-types.js';
+import type {
+  ActivationMemory,
+  DeviceFacts,
+  ReceiverEffect,
+  ReceiverInput,
+  ReceiverState,
+  ReceiverStep,
+} from './receiver-types.js';
 import { busy, busyCause, phaseOf, refuseSparingly, send, stateReport, to } from './replies.js';
 
 /** A receiver just after a start: what flash held, and nothing else. */
-export function startReceiver(device: DeviceFacts, held: HeldImage | undefined, activation: ActivationMemory): ReceiverState {
+export function startReceiver(
+  device: DeviceFacts,
+  held: HeldImage | undefined,
+  activation: ActivationMemory,
+): ReceiverState {
   return {
     device,
     held,
@@ -55,7 +83,13 @@ export function stepReceiver(state: ReceiverState, input: ReceiverInput, nowMs: 
     case 'outcome-signed':
       return onOutcomeSigned(state, input);
     case 'confirmed':
-      return to({ ...state, device: input.device, activation: { ...state.activation, result: 'success' }, held: undefined, session: undefined });
+      return to({
+        ...state,
+        device: input.device,
+        activation: { ...state.activation, result: 'success' },
+        held: undefined,
+        session: undefined,
+      });
   }
 }
 
@@ -86,7 +120,12 @@ function onHeard(state: ReceiverState, received: Received<HostMessage>, nowMs: n
     }
     case 'dropped':
       if (received.fault !== 'hello-version') return to(state);
-      return refuseSparingly(state, nowMs, { sessionTag: 0, sequence: 0, requestType: HOST_TYPES.hello }, 'unsupportedVersion');
+      return refuseSparingly(
+        state,
+        nowMs,
+        { sessionTag: 0, sequence: 0, requestType: HOST_TYPES.hello },
+        'unsupportedVersion',
+      );
   }
 }
 

@@ -10,11 +10,22 @@ export function to(state: ReceiverState, ...effects: readonly ReceiverEffect[]):
   return { state, effects };
 }
 
-export function send(state: ReceiverState, sequence: number, message: MeterMessage, sessionTag?: number): ReceiverEffect {
+export function send(
+  state: ReceiverState,
+  sequence: number,
+  message: MeterMessage,
+  sessionTag?: number,
+): ReceiverEffect {
   return { kind: 'send', envelope: { sessionTag: sessionTag ?? state.session?.tag ?? 0, sequence, message } };
 }
 
-export function refuse(state: ReceiverState, sequence: number, requestType: number, refusal: Refusal, detail = 0): ReceiverEffect {
+export function refuse(
+  state: ReceiverState,
+  sequence: number,
+  requestType: number,
+  refusal: Refusal,
+  detail = 0,
+): ReceiverEffect {
   return send(state, sequence, { kind: 'refuse', code: REFUSAL_CODES[refusal], requestType, detail });
 }
 

@@ -95,7 +95,9 @@ function cell(state: string, name: string): string {
   const { phase } = stateOf(bench);
   const waits = ['checking', 'sealing', 'activating', 'trial'].includes(state);
   const message = MESSAGES[name]!;
-  const words = waits ? [...bench.say(message), ...bench.settle(4)].filter((word, i, all) => all.indexOf(word) === i) : bench.ask(message);
+  const words = waits
+    ? [...bench.say(message), ...bench.settle(4)].filter((word, i, all) => all.indexOf(word) === i)
+    : bench.ask(message);
   // Answers to what the state itself was waiting for are not answers to this message.
   const own = words.filter((word) => !(state === 'checking' && word.kind === 'accept'));
   expect(phase, `${state} is what it is called`).toBeDefined();
@@ -113,7 +115,15 @@ function stateOf(bench: BenchReceiver): { phase: string } {
 function table(): Map<string, Map<string, string>> {
   const spec = readFileSync(new URL('../../docs/SPEC.md', import.meta.url), 'utf8');
   const section = spec.slice(spec.indexOf('### 10.3'), spec.indexOf('### 10.4'));
-  const rows = section.split('\n').filter((line) => /^\| [^-]/.test(line)).map((line) => line.split('|').slice(1, -1).map((text) => text.trim()));
+  const rows = section
+    .split('\n')
+    .filter((line) => /^\| [^-]/.test(line))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((text) => text.trim()),
+    );
   const [head, ...body] = rows;
   return new Map(body.map(([name, ...cells]) => [name!, new Map(cells.map((text, i) => [head![i + 1]!, text]))]));
 }
@@ -121,9 +131,25 @@ function table(): Map<string, Map<string, string>> {
 // What the machine does, printed. Cells of the table that say more than one word, or name a section, are spelled out by these.
 const PRINTED: Readonly<Record<string, readonly string[]>> = {
   HELLO: ['HELLO', 'HELLO', 'HELLO', 'HELLO', 'HELLO', 'HELLO', 'HELLO'],
-  OFFER: ['ACCEPT send', 'REFUSE busyWithOther', 'REFUSE otherImageHeld', 'BUSY 2', 'REFUSE otherImageHeld', 'REFUSE trialRunning', 'REFUSE trialRunning'],
+  OFFER: [
+    'ACCEPT send',
+    'REFUSE busyWithOther',
+    'REFUSE otherImageHeld',
+    'BUSY 2',
+    'REFUSE otherImageHeld',
+    'REFUSE trialRunning',
+    'REFUSE trialRunning',
+  ],
   DATA: ['REFUSE noSession', 'dropped', 'dropped', 'dropped', 'REFUSE noSession', 'dropped', 'REFUSE noSession'],
-  MAP: ['REFUSE noSession', 'REFUSE noSession', 'MAP', 'REFUSE noSession', 'REFUSE noSession', 'REFUSE noSession', 'REFUSE noSession'],
+  MAP: [
+    'REFUSE noSession',
+    'REFUSE noSession',
+    'MAP',
+    'REFUSE noSession',
+    'REFUSE noSession',
+    'REFUSE noSession',
+    'REFUSE noSession',
+  ],
   SEAL: ['SEALED', 'BUSY 2', 'REFUSE incomplete', 'BUSY 2', 'SEALED', 'BUSY 3', 'BUSY 4'],
   ACTIVATE: ['OUTCOME', 'BUSY 2', 'OUTCOME', 'BUSY 2', 'BUSY 3', 'BUSY 3', 'BUSY 4'],
   READ_VERSION: ['OUTCOME', 'OUTCOME', 'OUTCOME', 'OUTCOME', 'OUTCOME', 'OUTCOME', 'OUTCOME'],
@@ -150,17 +176,27 @@ describe('every message in every state', () => {
     });
   });
 
-  it.each(states)('of an unknown type is refused in state %s, and a meter\'s own word coming back is ignored', (state) => {
-    const hear = (type: number): string => {
-      const bench = STATES[state]!();
-      bench.heard = [];
-      const frame = encodeFrame({ type, sessionTag: 0, sequence: 5, block: 0, offsetBytes: 0, payload: new Uint8Array(0) });
-      bench.meter.give({ kind: 'heard', received: decodeHostMessage(frame) });
-      return print(bench.heard.map(({ message }) => message));
-    };
-    expect(hear(0x3f)).toBe('REFUSE unknownMessage');
-    expect(hear(0x44)).toBe('dropped');
-  });
+  it.each(states)(
+    "of an unknown type is refused in state %s, and a meter's own word coming back is ignored",
+    (state) => {
+      const hear = (type: number): string => {
+        const bench = STATES[state]!();
+        bench.heard = [];
+        const frame = encodeFrame({
+          type,
+          sessionTag: 0,
+          sequence: 5,
+          block: 0,
+          offsetBytes: 0,
+          payload: new Uint8Array(0),
+        });
+        bench.meter.give({ kind: 'heard', received: decodeHostMessage(frame) });
+        return print(bench.heard.map(({ message }) => message));
+      };
+      expect(hear(0x3f)).toBe('REFUSE unknownMessage');
+      expect(hear(0x44)).toBe('dropped');
+    },
+  );
 
   it('OFFER of the same image says BUSY while it is checked and while the slot is prepared, and the same ACCEPT in its session', () => {
     const bench = STATES['checking']!();

@@ -1,8 +1,24 @@
 /** Requests that are repeated until they are answered (SPEC.md §10.2). */
-import { BUSY_MS_MAX, BUSY_POLL_MS_MIN, FRAME_PAYLOAD_BYTES_MAX, OUTCOME_BYTES, REQUEST_RETRY_MS, REQUEST_RETRY_MS_MAX, SESSIONS_IN_VAIN_MAX } from '../limits.js';
+import {
+  BUSY_MS_MAX,
+  BUSY_POLL_MS_MIN,
+  FRAME_PAYLOAD_BYTES_MAX,
+  OUTCOME_BYTES,
+  REQUEST_RETRY_MS,
+  REQUEST_RETRY_MS_MAX,
+  SESSIONS_IN_VAIN_MAX,
+} from '../limits.js';
 import { DATA_OVERHEAD_BYTES } from '../frame/frame.js';
 import { encodeHostPayload, type HostMessage } from '../message/host-messages.js';
-import type { FailureReason, PendingRequest, SenderEffect, SenderEvent, SenderResult, SenderState, SenderStep } from './sender-types.js';
+import type {
+  FailureReason,
+  PendingRequest,
+  SenderEffect,
+  SenderEvent,
+  SenderResult,
+  SenderState,
+  SenderStep,
+} from './sender-types.js';
 
 export function to(state: SenderState, ...effects: readonly SenderEffect[]): SenderStep {
   return { state, effects };
@@ -48,7 +64,8 @@ function exchangeMsOf(state: SenderState, message: HostMessage): number {
 /** The request again, if its time has come. */
 export function askAgain(state: SenderState, request: PendingRequest, nowMs: number): SenderStep {
   if (nowMs < request.nextAtMs) return to(state);
-  if (nowMs - request.askedAtMs > BUSY_MS_MAX) return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
+  if (nowMs - request.askedAtMs > BUSY_MS_MAX)
+    return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
   const intervalMs = Math.min(2 * request.intervalMs, REQUEST_RETRY_MS_MAX);
   const later: PendingRequest = { ...request, intervalMs, nextAtMs: nowMs + intervalMs + request.exchangeMs };
   return to(reasked(state, later), sendOne(request.sessionTag, request.sequence, request.message));
@@ -83,12 +100,18 @@ export function fail(state: SenderState, reason: FailureReason, detail: string):
 }
 
 export function failRefused(state: SenderState, code: number, detail: number): SenderStep {
-  return end(state, { kind: 'failed', reason: 'refused', refusal: { code, detail }, detail: `the meter refused with code ${code}` });
+  return end(state, {
+    kind: 'failed',
+    reason: 'refused',
+    refusal: { code, detail },
+    detail: `the meter refused with code ${code}`,
+  });
 }
 
 /** After a session was lost: once more, but not for ever when nothing comes of it. */
 export function greetAgain(state: SenderState, nowMs: number): SenderStep {
-  if (state.inVain >= SESSIONS_IN_VAIN_MAX) return fail(state, 'interrupted', `${state.inVain} sessions in a row came to nothing`);
+  if (state.inVain >= SESSIONS_IN_VAIN_MAX)
+    return fail(state, 'interrupted', `${state.inVain} sessions in a row came to nothing`);
   return greet({ ...state, inVain: state.inVain + 1 }, nowMs);
 }
 
@@ -99,5 +122,10 @@ export function withProgress(state: SenderState, durableBlocks: number): SenderS
 
 /** On a new link, and after a session was lost: who is there? */
 export function greet(state: SenderState, nowMs: number): SenderStep {
-  return ask(state, { kind: 'hello', minor: 0, frameBytesMax: FRAME_PAYLOAD_BYTES_MAX, nonce: nonceOf(state) }, 0, nowMs);
+  return ask(
+    state,
+    { kind: 'hello', minor: 0, frameBytesMax: FRAME_PAYLOAD_BYTES_MAX, nonce: nonceOf(state) },
+    0,
+    nowMs,
+  );
 }

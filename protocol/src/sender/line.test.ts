@@ -23,7 +23,11 @@ describe('the octets on the wire', () => {
 
   it('are no more on a line paced like a serial port of 115,200 baud', () => {
     const octetsPerSecond = 11_520;
-    const pair = new Pair({ plan: planOf({ image: main, octetsPerSecond }), line: { octetsPerSecond }, meter: { device } });
+    const pair = new Pair({
+      plan: planOf({ image: main, octetsPerSecond }),
+      line: { octetsPerSecond },
+      meter: { device },
+    });
     expect(pair.run()).toMatchObject({ kind: 'done' });
     console.log(`octets on the wire per image octet, 115,200 baud: ${perImageOctet(pair).toFixed(4)}`);
     expect(perImageOctet(pair)).toBeLessThanOrEqual(1.035);
@@ -34,14 +38,22 @@ describe('the octets on the wire', () => {
 describe('a slow line', () => {
   it.each([300, 1_200, 9_600])('of %i baud is not a dead one, when the host knows its pace', (baud) => {
     const octetsPerSecond = baud / 10;
-    const pair = new Pair({ plan: planOf({ image, octetsPerSecond }), line: { octetsPerSecond }, meter: { device: { windowBytes: 65_536 } } });
+    const pair = new Pair({
+      plan: planOf({ image, octetsPerSecond }),
+      line: { octetsPerSecond },
+      meter: { device: { windowBytes: 65_536 } },
+    });
     expect(pair.run()).toMatchObject({ kind: 'done' });
     expect(pair.host.stats.lostFrames).toBe(0);
   });
 
-  it.each([9_600, 19_200])('of %i baud is not a dead one, when the host does not know its pace', (baud) => {
+  it.each([4_800, 9_600, 19_200])('of %i baud is not a dead one, when the host does not know its pace', (baud) => {
     const large = modelImage({ bytes: 200_000, blockShift: 12 });
-    const pair = new Pair({ plan: planOf({ image: large }), line: { octetsPerSecond: baud / 10 }, meter: { device: { windowBytes: 65_536, slotBytes: 1 << 18 } } });
+    const pair = new Pair({
+      plan: planOf({ image: large }),
+      line: { octetsPerSecond: baud / 10 },
+      meter: { device: { windowBytes: 65_536, slotBytes: 1 << 18 } },
+    });
     expect(pair.run()).toMatchObject({ kind: 'done' });
   });
 
@@ -70,7 +82,11 @@ describe('a line with a long way', () => {
   it('costs round trips for the conversation, not for the blocks', () => {
     const large = modelImage({ bytes: 300_000, blockShift: 12 });
     const took = (latencyMs: number): number => {
-      const pair = new Pair({ plan: planOf({ image: large }), line: { latencyMs, octetsPerSecond: 20_000 }, meter: { device: { windowBytes: 65_536, slotBytes: 1 << 19 } } });
+      const pair = new Pair({
+        plan: planOf({ image: large }),
+        line: { latencyMs, octetsPerSecond: 20_000 },
+        meter: { device: { windowBytes: 65_536, slotBytes: 1 << 19 } },
+      });
       expect(pair.run()).toMatchObject({ kind: 'done' });
       return pair.world.nowMs;
     };
@@ -83,7 +99,8 @@ describe('a line with a long way', () => {
       plan: planOf({ image }),
       line: { latencyMs: 2_000 },
       // The end of each window is lost once: nothing sent later shows the gap, only a probe can.
-      hostSays: ({ message, sequence }) => message.kind !== 'data' || sequence % 8 !== 0 || dropped.has(message.block) || !dropped.add(message.block),
+      hostSays: ({ message, sequence }) =>
+        message.kind !== 'data' || sequence % 8 !== 0 || dropped.has(message.block) || !dropped.add(message.block),
     });
     expect(pair.run()).toMatchObject({ kind: 'done' });
     expect(dropped.size).toBeGreaterThan(3);
@@ -123,7 +140,9 @@ describe('a noisy line', () => {
   it('that spoils bodies has them asked for by name, without waiting for a timer', () => {
     const pair = new Pair({ seed: 3, plan: planOf({ image }), line: { faults: { ...NO_FAULTS, flip: 0.1 } } });
     let nacks = 0;
-    Object.assign(pair.options, { meterSays: ({ message }: { message: { kind: string } }) => (nacks += message.kind === 'nack' ? 1 : 0) >= 0 });
+    Object.assign(pair.options, {
+      meterSays: ({ message }: { message: { kind: string } }) => (nacks += message.kind === 'nack' ? 1 : 0) >= 0,
+    });
     expect(pair.run()).toMatchObject({ kind: 'done' });
     expect(nacks).toBeGreaterThan(0);
     expect(pair.host.stats.lostFrames).toBeGreaterThan(0);
@@ -183,10 +202,17 @@ describe('the bookkeeping of a transfer', () => {
   it('sends a NACKed piece again at once, and a block whose signature failed as a whole', () => {
     const { transfer } = takeFrames(begin(4, 320, 4, 100), undefined, 0);
     const piece = transfer.inFlight[5]!;
-    expect(onNack(transfer, piece.sequence, piece).repairs).toEqual([{ block: piece.block, offsetBytes: piece.offsetBytes, lengthBytes: piece.lengthBytes }]);
+    expect(onNack(transfer, piece.sequence, piece).repairs).toEqual([
+      { block: piece.block, offsetBytes: piece.offsetBytes, lengthBytes: piece.lengthBytes },
+    ]);
     const whole = { block: 1, offsetBytes: 0, lengthBytes: 320 };
     expect(onNack(onNack(transfer, piece.sequence, piece), 0, whole).repairs).toEqual([whole]);
-    for (const wrong of [{ ...whole, block: 9 }, { ...whole, lengthBytes: 321 }, { ...whole, lengthBytes: 0 }]) expect(onNack(transfer, 0, wrong)).toBe(transfer);
+    for (const wrong of [
+      { ...whole, block: 9 },
+      { ...whole, lengthBytes: 321 },
+      { ...whole, lengthBytes: 0 },
+    ])
+      expect(onNack(transfer, 0, wrong)).toBe(transfer);
   });
 
   it('takes no notice of a SACK that speaks of frames never sent', () => {
@@ -197,7 +223,11 @@ describe('the bookkeeping of a transfer', () => {
   it('sends again what neither meter nor line knows of, once a probe is answered and nothing is out', () => {
     const { transfer } = takeFrames(begin(4, 320, 4, 320), undefined, 0);
     const probed = withProbe(transfer, 9, 100);
-    const all = sack(4, { bitmap: Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0), durableFrom: 0, durable: Uint8Array.of(0b1101) });
+    const all = sack(4, {
+      bitmap: Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0),
+      durableFrom: 0,
+      durable: Uint8Array.of(0b1101),
+    });
     expect(onSack(probed, all, 9, 150).repairs).toEqual([{ block: 1, offsetBytes: 0, lengthBytes: 320 }]);
     const partly = { ...all, ranges: [{ block: 1, offsetBytes: 64, lengthBytes: 64 }] };
     expect(onSack(probed, partly, 9, 150).repairs).toEqual([
@@ -209,24 +239,42 @@ describe('the bookkeeping of a transfer', () => {
   it.each([
     ['40,000 blocks of 256 octets', 40_000, 320, 8_192, 256],
     ['150 blocks of 64 KiB in pieces of 64 octets', 150, 65_600, 64, 2],
-  ])('does not grow more expensive with the image: %s', (_name, blocks, blockBytes, fragmentBytes, window) => {
-    let transfer = begin(blocks, blockBytes, window, fragmentBytes);
-    let frames = 0;
-    let sentBytes = 0;
-    for (let nowMs = 0; !isDelivered(transfer); nowMs += 10) {
-      const taken = takeFrames(transfer, undefined, nowMs);
-      ({ transfer } = taken);
-      frames += taken.frames.length;
-      sentBytes += taken.frames.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-      const whole = Math.floor(sentBytes / blockBytes);
-      const durableFrom = Math.floor(whole / 8) * 8;
-      const last = Array.from({ length: 8 }, (_, i) => (durableFrom + i < whole ? 1 << i : 0)).reduce((a, b) => a | b, 0);
-      const ranges = [{ block: Math.min(whole, blocks - 1), offsetBytes: 0, lengthBytes: blockBytes }];
-      const bitmap = new Uint8Array(8).fill(255);
-      transfer = onSack(transfer, sack(transfer.nextSequence - 1, { durableFrom, durable: Uint8Array.of(last), creditBlocks: window + whole, bitmap, ranges }), 0, nowMs + 5);
-      expect(taken.frames.length, 'goes on').toBeGreaterThan(0);
-    }
-    expect(transfer.durable.durableCount).toBe(blocks);
-    expect(frames).toBe(blocks * Math.ceil(blockBytes / fragmentBytes));
-  }, 20_000);
+  ])(
+    'does not grow more expensive with the image: %s',
+    (_name, blocks, blockBytes, fragmentBytes, window) => {
+      let transfer = begin(blocks, blockBytes, window, fragmentBytes);
+      let frames = 0;
+      let sentBytes = 0;
+      for (let nowMs = 0; !isDelivered(transfer); nowMs += 10) {
+        const taken = takeFrames(transfer, undefined, nowMs);
+        ({ transfer } = taken);
+        frames += taken.frames.length;
+        sentBytes += taken.frames.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+        const whole = Math.floor(sentBytes / blockBytes);
+        const durableFrom = Math.floor(whole / 8) * 8;
+        const last = Array.from({ length: 8 }, (_, i) => (durableFrom + i < whole ? 1 << i : 0)).reduce(
+          (a, b) => a | b,
+          0,
+        );
+        const ranges = [{ block: Math.min(whole, blocks - 1), offsetBytes: 0, lengthBytes: blockBytes }];
+        const bitmap = new Uint8Array(8).fill(255);
+        transfer = onSack(
+          transfer,
+          sack(transfer.nextSequence - 1, {
+            durableFrom,
+            durable: Uint8Array.of(last),
+            creditBlocks: window + whole,
+            bitmap,
+            ranges,
+          }),
+          0,
+          nowMs + 5,
+        );
+        expect(taken.frames.length, 'goes on').toBeGreaterThan(0);
+      }
+      expect(transfer.durable.durableCount).toBe(blocks);
+      expect(frames).toBe(blocks * Math.ceil(blockBytes / fragmentBytes));
+    },
+    20_000,
+  );
 });

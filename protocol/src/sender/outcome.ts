@@ -7,7 +7,12 @@ import type { PendingRequest, SenderInput, SenderState, SenderStep } from './sen
 
 type Checked = Extract<SenderInput, { kind: 'outcome-checked' }>;
 
-export function onOutcomeChecked(state: SenderState, request: PendingRequest, input: Checked, nowMs: number): SenderStep {
+export function onOutcomeChecked(
+  state: SenderState,
+  request: PendingRequest,
+  input: Checked,
+  nowMs: number,
+): SenderStep {
   const { outcome, attested } = input;
   const asking: SenderState = { ...state, phase: { kind: 'asking', request } };
   if (outcome === undefined) return fail(state, 'not-authentic', "the meter's signature on its outcome does not hold");
@@ -27,11 +32,15 @@ function onSealed(state: SenderState, outcome: Outcome, attested: boolean, nowMs
   const image = state.plan.image;
   const held = image !== undefined && equalOctets(outcome.imageHash, image.manifest.imageHash);
   if (outcome.code !== 'success' || !held) {
-    const detail = outcome.code === 'success' ? 'the meter sealed another image' : `the meter's check of the whole image says ${outcome.code}`;
+    const detail =
+      outcome.code === 'success'
+        ? 'the meter sealed another image'
+        : `the meter's check of the whole image says ${outcome.code}`;
     return end(state, { kind: 'failed', reason: 'verify-failed', outcome, detail });
   }
   const sealed: SenderState = { ...state, milestone: 'sealed' };
-  if (state.plan.authorisation === undefined) return end(sealed, { kind: 'done', what: 'sealed', outcome, attested }, event({ kind: 'sealed' }));
+  if (state.plan.authorisation === undefined)
+    return end(sealed, { kind: 'done', what: 'sealed', outcome, attested }, event({ kind: 'sealed' }));
   const next = afterSealed(sealed, nowMs);
   return to(next.state, event({ kind: 'sealed' }), ...next.effects);
 }
@@ -41,13 +50,33 @@ function onActivated(state: SenderState, outcome: Outcome, attested: boolean): S
   switch (outcome.code) {
     case 'success':
       if (image !== undefined && !equalOctets(outcome.runningHash, image.manifest.imageHash)) {
-        return end(state, { kind: 'failed', reason: 'activation-failed', outcome, detail: 'the meter runs another image than was sent' });
+        return end(state, {
+          kind: 'failed',
+          reason: 'activation-failed',
+          outcome,
+          detail: 'the meter runs another image than was sent',
+        });
       }
-      return end(state, { kind: 'done', what: state.milestone === 'running' ? 'already-running' : 'activated', outcome, attested });
+      return end(state, {
+        kind: 'done',
+        what: state.milestone === 'running' ? 'already-running' : 'activated',
+        outcome,
+        attested,
+      });
     case 'activationFailure':
-      return end(state, { kind: 'failed', reason: 'reverted', outcome, detail: 'the new image did not confirm; the meter runs the old one again' });
+      return end(state, {
+        kind: 'failed',
+        reason: 'reverted',
+        outcome,
+        detail: 'the new image did not confirm; the meter runs the old one again',
+      });
     default:
-      return end(state, { kind: 'failed', reason: 'activation-failed', outcome, detail: `the meter answers ${outcome.code}` });
+      return end(state, {
+        kind: 'failed',
+        reason: 'activation-failed',
+        outcome,
+        detail: `the meter answers ${outcome.code}`,
+      });
   }
 }
 
@@ -55,7 +84,12 @@ function onVersion(state: SenderState, outcome: Outcome, attested: boolean): Sen
   const image = state.plan.image;
   if (image === undefined) return end(state, { kind: 'done', what: 'version-read', outcome, attested });
   if (!equalOctets(outcome.runningHash, image.manifest.imageHash)) {
-    return end(state, { kind: 'failed', reason: 'verify-failed', outcome, detail: 'the meter said that the image was running, and then that another one is' });
+    return end(state, {
+      kind: 'failed',
+      reason: 'verify-failed',
+      outcome,
+      detail: 'the meter said that the image was running, and then that another one is',
+    });
   }
   return end(state, { kind: 'done', what: 'already-running', outcome, attested });
 }

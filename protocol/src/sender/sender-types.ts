@@ -118,7 +118,12 @@ export type SenderInput =
 export type SenderEvent =
   | { readonly kind: 'meter-found'; readonly meter: MeterHello }
   | { readonly kind: 'accepted'; readonly durableBlocks: number; readonly blockCount: number }
-  | { readonly kind: 'progress'; readonly durableBlocks: number; readonly blockCount: number; readonly stats: SenderStats }
+  | {
+      readonly kind: 'progress';
+      readonly durableBlocks: number;
+      readonly blockCount: number;
+      readonly stats: SenderStats;
+    }
   | { readonly kind: 'session-lost' }
   | { readonly kind: 'sealing' }
   | { readonly kind: 'sealed' }

@@ -23,9 +23,20 @@ import {
   type Transfer,
 } from './transfer.js';
 
-export function onAccept(state: SenderState, offer: Offer, accept: Accept, sessionTag: number, nowMs: number): SenderStep {
+export function onAccept(
+  state: SenderState,
+  offer: Offer,
+  accept: Accept,
+  sessionTag: number,
+  nowMs: number,
+): SenderStep {
   const image = state.plan.image;
-  if (image === undefined || accept.offerNonce !== offer.offerNonce || !equalOctets(accept.manifestDigest, image.manifestDigest)) return to(state);
+  if (
+    image === undefined ||
+    accept.offerNonce !== offer.offerNonce ||
+    !equalOctets(accept.manifestDigest, image.manifestDigest)
+  )
+    return to(state);
   switch (accept.status) {
     case 'running':
       return afterSealed({ ...state, milestone: 'running' }, nowMs);
@@ -62,7 +73,12 @@ export function onMap(state: SenderState, map: BlockMapReply, nowMs: number): Se
   return to(mapping(again.state, transfer), ...again.effects);
 }
 
-export function onTransferMessage(state: SenderState, transfer: Transfer, envelope: Envelope<MeterMessage>, nowMs: number): SenderStep {
+export function onTransferMessage(
+  state: SenderState,
+  transfer: Transfer,
+  envelope: Envelope<MeterMessage>,
+  nowMs: number,
+): SenderStep {
   const { message, sequence, sessionTag } = envelope;
   switch (message.kind) {
     case 'sack':
@@ -73,7 +89,8 @@ export function onTransferMessage(state: SenderState, transfer: Transfer, envelo
       if (message.cause === 'outside') return failRefused(state, 1, message.block);
       return pump(state, onNack(transfer, message.cause === 'spoilt' ? sequence : 0, message), nowMs);
     case 'refuse':
-      if (refusalOf(message.code) === 'noSession' && sessionTag === transfer.sessionTag) return lost(state, transfer, nowMs);
+      if (refusalOf(message.code) === 'noSession' && sessionTag === transfer.sessionTag)
+        return lost(state, transfer, nowMs);
       return refusalOf(message.code) === 'storageFailed' ? failRefused(state, message.code, message.detail) : to(state);
     case 'state': // the answer to a probe where no session runs
       return isProbe(transfer, sequence) ? lost(state, transfer, nowMs) : to(state);
@@ -84,7 +101,11 @@ export function onTransferMessage(state: SenderState, transfer: Transfer, envelo
 
 export function onTransferTick(state: SenderState, transfer: Transfer, silent: boolean, nowMs: number): SenderStep {
   if (nowMs - transfer.progressAtMs > noProgressMsMax(state, transfer)) {
-    return fail(withStats(state, transfer), 'too-noisy', `no block became durable in ${NO_PROGRESS_MS_MAX} ms; ${transfer.lostFrames} frames were lost`);
+    return fail(
+      withStats(state, transfer),
+      'too-noisy',
+      `no block became durable in ${NO_PROGRESS_MS_MAX} ms; ${transfer.lostFrames} frames were lost`,
+    );
   }
   if (nowMs < transfer.probeAtMs && !silent) return pump(state, transfer, nowMs);
   const request = state.nextRequest;
@@ -148,7 +169,13 @@ function pump(state: SenderState, transfer: Transfer, nowMs: number): SenderStep
 
 function askSeal(state: SenderState, sessionTag: number, nowMs: number): SenderStep {
   const manifestDigest = state.plan.image!.manifestDigest;
-  return ask(state, { kind: 'seal', manifestDigest, nonce: nonceOf(state) }, sessionTag, nowMs, event({ kind: 'sealing' }));
+  return ask(
+    state,
+    { kind: 'seal', manifestDigest, nonce: nonceOf(state) },
+    sessionTag,
+    nowMs,
+    event({ kind: 'sealing' }),
+  );
 }
 
 /** The image is where it should be: activate it, or have the meter say what runs. */
@@ -156,7 +183,13 @@ export function afterSealed(state: SenderState, nowMs: number): SenderStep {
   const { authorisation } = state.plan;
   if (authorisation === undefined) return ask(state, { kind: 'read-version', nonce: nonceOf(state) }, 0, nowMs);
   const milestone = state.milestone === 'running' ? 'running' : 'activating';
-  return ask({ ...state, milestone }, { kind: 'activate', authorisation, nonce: nonceOf(state) }, 0, nowMs, event({ kind: 'activating' }));
+  return ask(
+    { ...state, milestone },
+    { kind: 'activate', authorisation, nonce: nonceOf(state) },
+    0,
+    nowMs,
+    event({ kind: 'activating' }),
+  );
 }
 
 function lost(state: SenderState, transfer: Transfer, nowMs: number): SenderStep {
@@ -172,7 +205,8 @@ function withStats(state: SenderState, transfer: Transfer): SenderState {
 
 /** The SACK that answers the first probe, before any DATA of this run came, speaks of what was before. */
 function counted(state: SenderState, transfer: Transfer, sack: Sack, answers: number): SenderState {
-  if (state.stats.sessions !== 1 || !isProbe(transfer, answers) || sack.highest !== 0 || state.stats.discardedBytes > 0) return state;
+  if (state.stats.sessions !== 1 || !isProbe(transfer, answers) || sack.highest !== 0 || state.stats.discardedBytes > 0)
+    return state;
   return { ...state, stats: { ...state.stats, discardedBytes: (sack.receivedBytes - sack.storedBytes) >>> 0 } };
 }
 

@@ -18,7 +18,6 @@ export class BenchReceiver {
   nowS = 1_700_000_000;
   private request = 0;
 
-
   constructor(given: Partial<MeterOptions> = {}) {
     this.options = {
       device: {},
@@ -43,7 +42,10 @@ export class BenchReceiver {
   say(message: HostMessage, sessionTag: number = this.sessionTag): readonly MeterMessage[] {
     this.heard = [];
     const sequence = message.kind === 'data' ? ++this.dataSequence : ++this.request;
-    this.meter.give({ kind: 'heard', received: decodeHostMessage(encodeHostMessage({ sessionTag, sequence, message })) });
+    this.meter.give({
+      kind: 'heard',
+      received: decodeHostMessage(encodeHostMessage({ sessionTag, sequence, message })),
+    });
     return this.words();
   }
 
@@ -83,13 +85,20 @@ export class BenchReceiver {
   }
 
   seal(image: ModelImage): MeterMessage | undefined {
-    return this.last({ kind: 'seal', manifestDigest: image.manifestDigest, nonce: new Uint8Array(8).fill(this.request) });
+    return this.last({
+      kind: 'seal',
+      manifestDigest: image.manifestDigest,
+      nonce: new Uint8Array(8).fill(this.request),
+    });
   }
 
   /** From nothing to a sealed image. */
   stage(image: ModelImage, given: Partial<Offer> = {}): void {
     this.offer(image, given);
-    this.send(image, image.blocks.map((_, block) => block));
+    this.send(
+      image,
+      image.blocks.map((_, block) => block),
+    );
     this.seal(image);
   }
 
@@ -100,9 +109,22 @@ export class BenchReceiver {
 
 export function offerOf(image: ModelImage, given: Partial<Offer> = {}): Offer {
   const { manifest, otaHeader, gbcsSignature } = image;
-  return { kind: 'offer', replace: false, offerNonce: 1, manifest: manifest.octets, otaHeader, gbcsSignature, ...given };
+  return {
+    kind: 'offer',
+    replace: false,
+    offerNonce: 1,
+    manifest: manifest.octets,
+    otaHeader,
+    gbcsSignature,
+    ...given,
+  };
 }
 
 export function dataOf(image: ModelImage, block: number, offsetBytes = 0, lengthBytes = 8_192): Data {
-  return { kind: 'data', block, offsetBytes, octets: image.blocks[block]!.subarray(offsetBytes, offsetBytes + lengthBytes) };
+  return {
+    kind: 'data',
+    block,
+    offsetBytes,
+    octets: image.blocks[block]!.subarray(offsetBytes, offsetBytes + lengthBytes),
+  };
 }

@@ -3,7 +3,14 @@
  * Whoever knows a public key can forge; the real thing has tests of its own.
  */
 import { createHash } from 'node:crypto';
-import { runTask, type CryptoPort, type CryptoTask, type Role, type SignerPort, type TrustAnchors } from '../crypto-port.js';
+import {
+  runTask,
+  type CryptoPort,
+  type CryptoTask,
+  type Role,
+  type SignerPort,
+  type TrustAnchors,
+} from '../crypto-port.js';
 import { concat } from '../layout/octets.js';
 
 const hash = (...chunks: readonly Uint8Array[]): Uint8Array => {

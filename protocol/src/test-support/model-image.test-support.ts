@@ -44,7 +44,16 @@ export function modelImage(choice: ImageChoice = {}, keys: typeof modelKeys = mo
   if (!verified.ok) throw new Error(verified.fault.detail);
   const { manifest, digest, manufacturerKey, otaHeader, gbcsSignature, blocks, imageHash } = verified.value;
   const manufacturerImage = verified.value.manufacturerImage();
-  return { manifest, manifestDigest: digest, manufacturerKey, otaHeader, gbcsSignature, blocks, imageHash, manufacturerImage };
+  return {
+    manifest,
+    manifestDigest: digest,
+    manufacturerKey,
+    otaHeader,
+    gbcsSignature,
+    blocks,
+    imageHash,
+    manufacturerImage,
+  };
 }
 
 export function planOf(given: Partial<SenderPlan> = {}): SenderPlan {
@@ -59,7 +68,11 @@ export function planOf(given: Partial<SenderPlan> = {}): SenderPlan {
   };
 }
 
-export function authorisationFor(image: ModelImage, given: Partial<AuthorisationFields> = {}, keys: typeof modelKeys = modelKeys): Uint8Array {
+export function authorisationFor(
+  image: ModelImage,
+  given: Partial<AuthorisationFields> = {},
+  keys: typeof modelKeys = modelKeys,
+): Uint8Array {
   const fields: AuthorisationFields = {
     deviceId: DEVICE_ID,
     imageHash: image.imageHash,

@@ -3,16 +3,15 @@
  * any write. It holds itself to two promises at every write and every word it says: what it says to be durable would survive a cut at this very
  * moment, and nothing unauthenticated stands in its slot.
  */
-import { concat, equalOctets, toHex } from '../layout/octets.js';
+import { concat, equalOctets } from '../layout/octets.js';
 import { encodeForLine, decodeFromLine, lineDecoder, type Framing, type LineDecoder } from '../frame/line-coding.js';
 import { encodeOutcomeBody } from '../authorisation/outcome.js';
 import { CONTEXTS } from '../crypto-port.js';
 import { gbcsSignatureHolds } from '../image/ota-image.js';
-import { SIGNATURE_BYTES, TRIAL_STARTS_MAX } from '../limits.js';
+import { TRIAL_STARTS_MAX } from '../limits.js';
 import { decodeHostMessage, encodeMeterMessage, type Envelope } from '../message/envelope.js';
 import type { MeterMessage } from '../message/meter-messages.js';
 import { verifyBlock } from '../package/block.js';
-import { blockOffsetBytes, blockPayloadBytes } from '../package/manifest.js';
 import { checkAuthorisation } from '../receiver/activation.js';
 import { checkOffer } from '../receiver/offer.js';
 import { startReceiver, stepReceiver, wakeReceiverAtMs } from '../receiver/receiver.js';
@@ -24,32 +23,20 @@ import type {
   ReceiverInput,
   ReceiverState,
 } from '../receiver/receiver-types.js';
-import { blocksOf, hasBlock } from '../staging/block-map.js';
 import {
   beginHeld,
   beginRecord,
   blocksRecords,
   droppedRecord,
-  recoverHeld,
   sealedRecord,
   type HeldImage,
   type ImageOffer,
   type Recovered,
 } from '../staging/staging.js';
+import { Promises, recovered, type ModelFlash } from './model-flash.test-support.js';
 import { modelCrypto, modelKeys, modelSigner, modelTrust, runModel } from './model-crypto.test-support.js';
 import { DEVICE_ID, type ModelImage } from './model-image.test-support.js';
 import type { World } from './world.test-support.js';
-
-/** All that survives a power cut. */
-export interface ModelFlash {
-  offer: ImageOffer | undefined;
-  readonly slot: Uint8Array;
-  log: Uint8Array[];
-  activation: ActivationMemory;
-  running: { readonly hash: Uint8Array; readonly version: number; readonly securityCounter: number };
-  trial: { readonly hash: Uint8Array; readonly version: number; readonly securityCounter: number; starts: number } | undefined;
-  bootEpoch: number;
-}
 
 export interface Cut {
   /** Counts the writes to flash from 1. */
@@ -98,8 +85,7 @@ export class ModelMeter {
   powered = false;
   writes = 0;
   cuts = 0;
-  /** Blocks of the held instance that were said to be durable. */
-  readonly said = new Set<number>();
+  readonly promises: Promises;
   readonly counts: Record<string, number> = {};
   readonly alerts: number[] = [];
   /** Called with every word the meter says, before the line has its turn. */
@@ -124,10 +110,16 @@ export class ModelMeter {
       slot: new Uint8Array(options.device.slotBytes ?? 16_384).fill(ERASED),
       log: [],
       activation: { originatorCounter: 0n, authorisationDigest: undefined, result: 'success' },
-      running: { hash: new Uint8Array(32).fill(0x0d), version: 0x00010000, securityCounter: 3, ...pickRunning(options.device) },
+      running: {
+        hash: new Uint8Array(32).fill(0x0d),
+        version: 0x00010000,
+        securityCounter: 3,
+        ...pickRunning(options.device),
+      },
       trial: undefined,
       bootEpoch: 0,
     };
+    this.promises = new Promises(this.flash, options.images);
     this.decoder = lineDecoder(options.framing);
     this.state = startReceiver(this.device(), undefined, this.flash.activation);
     this.start();
@@ -183,7 +175,7 @@ export class ModelMeter {
 
   /** What a start now would find. */
   recovered(): Recovered {
-    return recoverHeld(this.flash.log, this.flash.offer);
+    return recovered(this.flash);
   }
 
   device(): DeviceFacts {
@@ -237,7 +229,7 @@ export class ModelMeter {
       flash.trial = undefined;
       flash.activation = { ...flash.activation, result: 'success' };
       if (held !== undefined) flash.log.push(droppedRecord(held));
-      this.said.clear();
+      this.promises.forget();
     });
     this.give({ kind: 'confirmed', device: this.device() });
   }
@@ -258,7 +250,12 @@ export class ModelMeter {
         this.say({
           sessionTag: 0,
           sequence: 0,
-          message: { kind: 'alert', alertCode: effect.alertCode, timestampS: this.options.nowS(), payload: effect.payload },
+          message: {
+            kind: 'alert',
+            alertCode: effect.alertCode,
+            timestampS: this.options.nowS(),
+            payload: effect.payload,
+          },
         });
         return;
       case 'activate':
@@ -312,7 +309,10 @@ export class ModelMeter {
   private resultOf(effect: Exclude<ReceiverEffect, { kind: 'send' | 'alert' | 'activate' }>): ReceiverInput {
     switch (effect.kind) {
       case 'check-offer':
-        return { kind: 'offer-checked', result: runModel(checkOffer(effect.offer, modelTrust.manufacturer, this.flash.bootEpoch)) };
+        return {
+          kind: 'offer-checked',
+          result: runModel(checkOffer(effect.offer, modelTrust.manufacturer, this.flash.bootEpoch)),
+        };
       case 'prepare':
         return { kind: 'prepared', held: this.options.fails('prepare') ? undefined : this.prepare(effect.image) };
       case 'check-block': {
@@ -327,18 +327,26 @@ export class ModelMeter {
       case 'record-blocks': {
         if (this.options.fails('record-blocks')) return { kind: 'blocks-recorded', blocks: effect.blocks, ok: false };
         const { held } = this.recovered();
-        for (const record of blocksRecords(held!, effect.blocks)) this.write('record', () => void this.flash.log.push(record));
+        for (const record of blocksRecords(held!, effect.blocks))
+          this.write('record', () => void this.flash.log.push(record));
         return { kind: 'blocks-recorded', blocks: effect.blocks, ok: true };
       }
       case 'seal-image':
         return this.seal(effect.image);
       case 'check-authorisation': {
         const { octets, reply } = effect;
-        return { kind: 'authorisation-checked', octets, reply, result: runModel(checkAuthorisation(octets, modelTrust)), nowS: this.options.nowS() };
+        return {
+          kind: 'authorisation-checked',
+          octets,
+          reply,
+          result: runModel(checkAuthorisation(octets, modelTrust)),
+          nowS: this.options.nowS(),
+        };
       }
       case 'store-counter': {
         const { authorised, result, reply } = effect;
-        if (this.options.fails('store-counter')) return { kind: 'counter-stored', authorised, result, reply, ok: false };
+        if (this.options.fails('store-counter'))
+          return { kind: 'counter-stored', authorised, result, reply, ok: false };
         this.write('counter', () => {
           this.flash.activation = memoryOf(authorised, result);
         });
@@ -358,7 +366,7 @@ export class ModelMeter {
     if (held !== undefined) {
       this.write('drop', () => {
         flash.log.push(droppedRecord(held));
-        this.said.clear();
+        this.promises.forget();
       });
     }
     this.write(
@@ -378,7 +386,8 @@ export class ModelMeter {
     const { held } = this.recovered();
     const image = this.options.images.find(({ manifestDigest }) => equalOctets(manifestDigest, held!.manifestDigest));
     const truth = image?.manufacturerImage.subarray(offsetBytes, offsetBytes + payload.length);
-    if (truth === undefined || !equalOctets(truth, payload)) throw new Error(`unauthenticated octets for block ${block} would reach the slot`);
+    if (truth === undefined || !equalOctets(truth, payload))
+      throw new Error(`unauthenticated octets for block ${block} would reach the slot`);
     this.write(
       'store',
       () => this.flash.slot.set(payload, offsetBytes),
@@ -390,10 +399,14 @@ export class ModelMeter {
     const octets = this.flash.slot.slice(0, image.manifest.imageBytes);
     const imageHash = modelCrypto.sha256([octets]);
     const authentic = runModel(gbcsSignatureHolds(octets, image.gbcsSignature, modelTrust.supplier));
-    const code = !equalOctets(imageHash, image.manifest.imageHash) ? 'hashMismatch' : authentic ? 'success' : 'notAuthentic';
+    const code = !equalOctets(imageHash, image.manifest.imageHash)
+      ? 'hashMismatch'
+      : authentic
+        ? 'success'
+        : 'notAuthentic';
     this.write('seal', () => {
       this.flash.log.push(code === 'success' ? sealedRecord(image) : droppedRecord(image));
-      if (code !== 'success') this.said.clear();
+      if (code !== 'success') this.promises.forget();
     });
     return { kind: 'image-sealed', code, imageHash };
   }
@@ -401,12 +414,20 @@ export class ModelMeter {
   private activate(authorised: CheckedAuthorisation): void {
     const { held } = this.recovered();
     const { manifest } = held!;
-    if (!held!.sealed || !equalOctets(modelCrypto.sha256([this.flash.slot.subarray(0, manifest.imageBytes)]), authorised.imageHash)) {
+    if (
+      !held!.sealed ||
+      !equalOctets(modelCrypto.sha256([this.flash.slot.subarray(0, manifest.imageBytes)]), authorised.imageHash)
+    ) {
       throw new Error('another image than the authorised one would be started');
     }
     this.write('activate', () => {
       this.flash.activation = memoryOf(authorised, 'pending');
-      this.flash.trial = { hash: manifest.imageHash, version: manifest.fileVersion, securityCounter: manifest.securityCounter, starts: 0 };
+      this.flash.trial = {
+        hash: manifest.imageHash,
+        version: manifest.fileVersion,
+        securityCounter: manifest.securityCounter,
+        starts: 0,
+      };
     });
     this.later(200, () => this.restart());
   }
@@ -419,12 +440,12 @@ export class ModelMeter {
     const cutHere = cut !== undefined && cut.atWrite === this.writes;
     if (cutHere && cut.phase !== 'after') {
       if (cut.phase === 'torn') torn();
-      this.keepPromises();
+      this.promises.keep();
       this.cutPower();
       throw new PowerCut();
     }
     whole();
-    this.keepPromises();
+    this.promises.keep();
     if (cutHere) {
       this.cutPower();
       throw new PowerCut();
@@ -433,46 +454,10 @@ export class ModelMeter {
 
   private say(envelope: Envelope<MeterMessage>): void {
     const { message } = envelope;
-    this.remember(message);
-    this.keepPromises();
+    this.promises.remember(message);
+    this.promises.keep();
     this.onSay(envelope);
     this.transmit(encodeForLine(this.options.framing, encodeMeterMessage(envelope)));
-  }
-
-  private remember(message: MeterMessage): void {
-    switch (message.kind) {
-      case 'sack':
-        for (let block = 0; block < Math.min(message.durableFrom, this.state.held?.map.blockCount ?? 0); block++) this.said.add(block);
-        for (const block of blocksOf(message.durableFrom, message.durable)) this.said.add(block);
-        this.mustHold(message.durableCount);
-        return;
-      case 'map':
-        for (const block of blocksOf(message.firstBlock, message.bitmap)) this.said.add(block);
-        return;
-      case 'accept':
-        if (message.status === 'send') this.mustHold(message.durableCount);
-        return;
-      default:
-    }
-  }
-
-  private mustHold(durableCount: number): void {
-    const held = this.recovered().held?.map.durableCount ?? 0;
-    if (held < durableCount) throw new Error(`says that ${durableCount} blocks are durable, a start now would find ${held}`);
-  }
-
-  private keepPromises(): void {
-    if (this.said.size === 0) return;
-    const { held } = this.recovered();
-    const image = this.options.images.find(({ manifestDigest }) => held !== undefined && equalOctets(manifestDigest, held.manifestDigest));
-    for (const block of this.said) {
-      if (held === undefined || !hasBlock(held.map, block)) throw new Error(`block ${block} was said to be durable and a start now would not find it`);
-      const from = blockOffsetBytes(held.manifest, block);
-      const end = from + blockPayloadBytes(held.manifest, block);
-      if (image !== undefined && Buffer.compare(this.flash.slot.subarray(from, end), image.manufacturerImage.subarray(from, end)) !== 0) {
-        throw new Error(`block ${block} was said to be durable and the slot holds other octets (image ${toHex(image.imageHash)})`);
-      }
-    }
   }
 
   private later(delayMs: number, what: () => void): void {
@@ -486,11 +471,6 @@ export class ModelMeter {
       }
     });
   }
-}
-
-/** Octets of a block beside its signature. */
-export function payloadOf(block: Uint8Array): Uint8Array {
-  return block.subarray(0, block.length - SIGNATURE_BYTES);
 }
 
 function memoryOf(authorised: CheckedAuthorisation, result: ActivationMemory['result']): ActivationMemory {

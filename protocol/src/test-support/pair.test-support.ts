@@ -120,13 +120,28 @@ export class Pair {
   private decoder: LineDecoder;
   private life = 0;
   private runs = 0;
+  private hostRuns = true;
   private wakeAtMs: number | undefined;
 
   constructor(given: Partial<PairOptions> & Pick<PairOptions, 'plan'>) {
-    const options: PairOptions = { seed: 1, framing: 'stream', line: {}, meter: {}, hostSays: () => true, meterSays: () => true, ...given };
+    const options: PairOptions = {
+      seed: 1,
+      framing: 'stream',
+      line: {},
+      meter: {},
+      hostSays: () => true,
+      meterSays: () => true,
+      ...given,
+    };
     this.options = options;
     this.chance = chanceOf(options.seed);
-    const line: LineOptions = { faults: NO_FAULTS, latencyMs: 5, lateMs: 200, octetsPerSecond: undefined, ...options.line };
+    const line: LineOptions = {
+      faults: NO_FAULTS,
+      latencyMs: 5,
+      lateMs: 200,
+      octetsPerSecond: undefined,
+      ...options.line,
+    };
     this.up = new ModelLine(this.world, this.chance, line, (octets) => this.meter.hear(octets));
     this.down = new ModelLine(this.world, this.chance, line, (octets) => this.hear(octets));
     let passes = true;
@@ -141,8 +156,8 @@ export class Pair {
         neverConfirms: false,
         trialMs: 400,
         checkJitterMs: 0,
-      workMs: {},
-      fails: () => false,
+        workMs: {},
+        fails: () => false,
         chance: this.chance,
         nowS: () => 1_700_000_000,
         ...options.meter,
@@ -164,7 +179,9 @@ export class Pair {
     const eventsMax = this.world.events + 2_000_000;
     this.world.run(untilMs, () => this.host.phase.kind === 'ended' || this.world.events > eventsMax);
     if (this.host.phase.kind !== 'ended') {
-      throw new Error(`not ended at ${this.world.nowMs} ms: ${this.host.phase.kind}, next events none or later; ${this.world.events} events`);
+      throw new Error(
+        `not ended at ${this.world.nowMs} ms: ${this.host.phase.kind}, next events none or later; ${this.world.events} events`,
+      );
     }
     return this.host.phase.result;
   }
@@ -172,6 +189,7 @@ export class Pair {
   /** The host's process dies now; another begins with the same plan after `pauseMs`. What was under way is lost, or still arrives. */
   crashHost(pauseMs: number = 100, underWay: 'lost' | 'arrives' = 'lost'): void {
     this.hostCrashes++;
+    this.hostRuns = false;
     if (underWay === 'lost') {
       this.up.cut();
       this.down.cut();
@@ -187,6 +205,7 @@ export class Pair {
   startHost(plan: SenderPlan): void {
     this.life++;
     this.runs++;
+    this.hostRuns = true;
     this.decoder = lineDecoder(this.options.framing);
     this.host = startSender({ ...plan, random: plan.random.map((octet) => octet ^ this.runs) }, this.world.nowMs);
     this.wakeAtMs = undefined;
@@ -199,7 +218,8 @@ export class Pair {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
-          if (this.options.hostSays(effect.envelope)) this.up.carry(encodeForLine(this.options.framing, encodeHostMessage(effect.envelope)));
+          if (this.options.hostSays(effect.envelope))
+            this.up.carry(encodeForLine(this.options.framing, encodeHostMessage(effect.envelope)));
           break;
         case 'event':
           this.events.push(effect.event);
@@ -221,6 +241,7 @@ export class Pair {
   }
 
   private hear(octets: Uint8Array): void {
+    if (!this.hostRuns) return;
     const decoded = decodeFromLine(this.decoder, octets);
     this.decoder = decoded.decoder;
     for (const frame of decoded.frames) this.give({ kind: 'heard', received: decodeMeterMessage(frame) });

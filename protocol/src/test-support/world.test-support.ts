@@ -52,7 +52,10 @@ export class World {
   }
 }
 
-function before(a: { readonly atMs: number; readonly order: number }, b: { readonly atMs: number; readonly order: number }): boolean {
+function before(
+  a: { readonly atMs: number; readonly order: number },
+  b: { readonly atMs: number; readonly order: number },
+): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
