@@ -1,10 +1,11 @@
 /**
  * `npm run bench`: package build and verify beside bare node:crypto and zlib on the same octets, an in-process update beside its own floor,
- * and octets on a serial wire. Timings are ratios within one run. Exit 1 when a required ratio is not met.
+ * octets on a serial wire, and the start of the command. Timings are ratios within one run. Exit 1 when a required ratio is not met.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { compare, ROUNDS, type Comparison } from './rounds.js';
+import { helpAboveBareNodeMs } from './start-up.js';
 import {
   buildFromRaw,
   floorKeys,
@@ -19,7 +20,8 @@ import {
 
 interface Row {
   readonly what: string;
-  readonly ratio: number;
+  /** A ratio within one run, unless `what` says its unit. */
+  readonly measured: number;
   readonly required: number;
   readonly aim: number;
   readonly ours?: number;
@@ -63,26 +65,27 @@ const rows: Row[] = [
   ),
   {
     what: 'octets on a serial wire, both ways, per octet of random image',
-    ratio: update().wireOctets / IMAGE_BYTES,
+    measured: update().wireOctets / IMAGE_BYTES,
     required: 1.035,
     aim: 1.035,
   },
 ];
+rows.push({ what: 'smets1 --help, ms above bare node', measured: helpAboveBareNodeMs(), required: 150, aim: 150 });
 
-const missed = rows.filter(({ ratio, required }) => ratio > required);
+const missed = rows.filter(({ measured, required }) => measured > required);
 if (values.json) for (const each of rows) console.log(JSON.stringify(each));
 else {
   console.log(`image of ${IMAGE_BYTES} random octets, 4 KiB blocks; medians of ${ROUNDS} interleaved warm rounds`);
-  for (const { what, ratio, required, aim, ours, floor } of rows) {
+  for (const { what, measured, required, aim, ours, floor } of rows) {
     const times =
       ours === undefined || floor === undefined ? '' : `  (${ours.toFixed(1)} ms beside ${floor.toFixed(1)} ms)`;
     console.log(
-      `${what}: ${ratio.toFixed(3)}  required ${required}, aim ${aim}${times}${ratio > required ? '  MISSED' : ''}`,
+      `${what}: ${measured.toFixed(3)}  required ${required}, aim ${aim}${times}${measured > required ? '  MISSED' : ''}`,
     );
   }
 }
 process.exitCode = missed.length === 0 ? 0 : 1;
 
 function row(what: string, required: number, aim: number, { ours, floor, ratio }: Comparison): Row {
-  return { what, ratio, required, aim, ours: ours.medianMs, floor: floor.medianMs };
+  return { what, measured: ratio, required, aim, ours: ours.medianMs, floor: floor.medianMs };
 }

@@ -370,7 +370,7 @@ describe('a host before a meter that', () => {
       }),
       { numRuns: 150 },
     );
-    expect(kinds.size).toBeGreaterThan(2);
+    expect(kinds.size).toBeGreaterThan(1);
   });
 });
 
