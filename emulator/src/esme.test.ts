@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { equalOctets, toHex } from '@smets1/protocol';
 import { manufacture, startEsme, type Esme, type EsmeOptions } from './esme.js';
 import { authorise, crypto, deliver, IDENTITY, makeImage, planOf, signer, slotImageOf } from './esme.test-support.js';
-import { PowerLost } from './errors.js';
+import { FlashError, PowerLost } from './errors.js';
 import { planLayout } from './flash/layout-plan.js';
 import { createFlash, type NorFlash } from './flash/nor-flash.js';
 
@@ -19,8 +19,8 @@ const OLD = makeImage({ imageBytes: 3000, fileVersion: 0x0001_0000 });
 const NEW = makeImage({ imageBytes: 21_000, fileVersion: 0x0002_0000, blockShift: 10 });
 const OPTIONS: EsmeOptions = { loadW: 3600, epochS: 1_700_000_000 };
 
-function newFlash(): NorFlash {
-  const flash = createFlash(LAYOUT);
+function newFlash(layout = LAYOUT): NorFlash {
+  const flash = createFlash(layout);
   manufacture(flash, crypto, IDENTITY, slotImageOf(OLD));
   return flash;
 }
@@ -113,19 +113,24 @@ describe('an update over a clean link', () => {
   });
 });
 
-describe('an update cut by a power loss', () => {
-  const clean = newFlash();
+describe.each([
+  ['granules that may be programmed again', true],
+  ['granules that are programmed once', false],
+])('an update cut by a power loss, on flash of %s', (_, granuleRewritable) => {
+  const layout = planLayout({ ...LAYOUT.geometry, granuleRewritable }, { imageBytesMax: 65_536, stagingBytes: 8192 });
+  const blank = newFlash(layout);
+  const clean = blank.fork();
   const before = clean.operationCount;
   deliver(start(clean), planOf(NEW, authorise(NEW, 1n)));
   const operations = clean.operationCount - before;
-  const ends = { old: 0, new: 0, struck: 0, resumed: 0 };
+  const ends = { old: 0, new: 0, struck: 0, resumed: 0, begunAgain: 0 };
 
-  it.each(['before', 'after'] as const)(
+  it.each(['before', 'during', 'after'] as const)(
     'boots the old or the new image and loses nothing durable, cut %s any flash operation',
     (phase) => {
       for (let cutAt = 1; cutAt <= operations; cutAt++) {
-        const flash = newFlash();
-        flash.arm({ cutAt, phase });
+        const flash = blank.fork();
+        flash.arm({ cutAt, phase, seed: cutAt });
         let saidDurable = 0;
         let nowMs = 0;
         let wh = 0;
@@ -158,6 +163,7 @@ describe('an update cut by a power loss', () => {
         expect(view.importWh).toBeGreaterThanOrEqual(wh - 100);
         const after = deliver(meter, planOf(NEW, authorise(NEW, 1n)), nowMs);
         expect(after.result).toMatchObject({ kind: 'done' });
+        if (after.stats.sessions > 1) ends.begunAgain++;
         expect(meter.view(after.nowMs).runningHash).toBe(toHex(NEW.manifest.imageHash));
       }
     },
@@ -165,10 +171,71 @@ describe('an update cut by a power loss', () => {
 
   it('had operations to cut, of every kind, so that an empty table cannot pass', () => {
     expect(operations).toBeGreaterThan(40);
-    expect(ends.struck).toBe(2 * operations);
+    expect(ends.struck).toBe(3 * operations);
+    // Only flash that takes a granule once cannot mend a torn program: the image is sent anew, and the host told so.
+    expect(ends.begunAgain > 0).toBe(!granuleRewritable);
     expect(ends.old).toBeGreaterThan(20);
     expect(ends.new).toBeGreaterThan(4);
     expect(ends.resumed).toBeGreaterThan(20);
     expect(equalOctets(OLD.manifest.imageHash, NEW.manifest.imageHash)).toBe(false);
+  });
+});
+
+describe('a meter cut off while it is manufactured', () => {
+  it('can be manufactured again, with another identity', () => {
+    const clean = createFlash(LAYOUT);
+    manufacture(clean, crypto, IDENTITY, slotImageOf(OLD));
+    const operations = clean.operationCount;
+    for (let cutAt = 1; cutAt < operations; cutAt++) {
+      const flash = createFlash(LAYOUT);
+      flash.arm({ cutAt, phase: 'after' });
+      expect(() => manufacture(flash, crypto, IDENTITY, slotImageOf(OLD))).toThrow(PowerLost);
+      flash.powerOn();
+      manufacture(flash, crypto, { ...IDENTITY, hardwareVersion: 0x1151 }, slotImageOf(OLD));
+      expect(start(flash).view(0).runningVersion).toBe(0x0001_0000);
+    }
+    expect(operations).toBeGreaterThan(5);
+    expect(() => manufacture(clean, crypto, IDENTITY, slotImageOf(OLD))).toThrow(/identity/);
+  });
+});
+
+describe('flash that takes no more records', () => {
+  /** Every program into these partitions fails from now on, as on a worn sector that shows it. */
+  function worn(flash: NorFlash, names: readonly string[]): NorFlash {
+    const original = flash.partition.bind(flash);
+    flash.partition = (name) => {
+      const region = original(name);
+      if (!names.includes(name)) return region;
+      const fail = (): never => {
+        throw new FlashError('worn', 'worn out');
+      };
+      return { ...region, program: fail, eraseSector: fail };
+    };
+    return flash;
+  }
+
+  it('is said as what it is at SEAL and at ACTIVATE, and the meter goes on', () => {
+    const flash = newFlash();
+    const meter = start(flash);
+    worn(flash, ['boot-a', 'boot-b']);
+    const sealing = deliver(meter, planOf(NEW));
+    expect(sealing.result).toMatchObject({ kind: 'failed', reason: 'refused', refusal: { code: 23 } });
+    expect(meter.view(sealing.nowMs)).toMatchObject({
+      runningVersion: 0x0001_0000,
+      held: { sealed: false, durableCount: 21 },
+    });
+
+    const other = newFlash();
+    const second = start(other);
+    const sealed = deliver(second, planOf(NEW));
+    expect(sealed.result).toMatchObject({ kind: 'done', what: 'sealed' });
+    worn(other, ['boot-a', 'boot-b']);
+    const activating = deliver(second, planOf(NEW, authorise(NEW, 1n)), sealed.nowMs);
+    expect(activating.result).toMatchObject({ kind: 'failed', reason: 'refused', refusal: { code: 23 } });
+    expect(second.view(activating.nowMs)).toMatchObject({
+      runningVersion: 0x0001_0000,
+      bootEpoch: 1,
+      originatorCounter: 0n,
+    });
   });
 });

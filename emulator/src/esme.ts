@@ -18,7 +18,7 @@ import {
   SELF_TEST_MS,
   WINDOW_BYTES_DEFAULT,
 } from './limits.js';
-import { provision, readIdentity, type DeviceIdentity } from './meter/identity.js';
+import { eraseIdentity, provision, readIdentity, type DeviceIdentity } from './meter/identity.js';
 import { meterStep, RegisterStore, type MeterInput, type MeterState } from './meter/import-register.js';
 import { SecurityLog, type SecurityEntry } from './meter/security-log.js';
 
@@ -85,11 +85,14 @@ export interface Esme {
 const WATT_MS_PER_WATT_SECOND = 1000;
 
 /**
- * Makes a new meter on an empty flash: its identity and the first image that it runs.
+ * Makes a new meter: its identity and the first image that it runs. On an empty flash, or one where this was cut off before.
  *
  * @throws MeterError `already-provisioned`, `bad-identity`; BootError `not-verified`, `already-installed`; FlashError; PowerLost
  */
 export function manufacture(flash: FlashPort, crypto: CryptoPort, identity: DeviceIdentity, first: SlotImage): void {
+  // Cut off before it had an image to run, it is no meter yet, whatever identity stands there: begun again from the start.
+  const { confirmed } = readBootState(flash, { crc32 });
+  if (confirmed === undefined) eraseIdentity(flash);
   provision(flash, crc32, identity);
   factoryInstall(flash, bootPorts(crypto, identity, 0), first);
 }

@@ -25,8 +25,6 @@ export const FACTORY_CHUNK_BYTES = 4096;
 // Boot
 export const BOOT_PAYLOAD_BYTES = 416;
 export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
-/** Boots a trial gets to confirm itself; the next one reverts. */
-export const TRIAL_BOOTS_MAX = 3;
 
 // Staging: room for the map of durable blocks.
 export const STAGING_BYTES_DEFAULT = 32_768;

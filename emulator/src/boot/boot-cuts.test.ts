@@ -19,7 +19,7 @@ import { boot } from './boot.js';
 import type { BootPorts } from './boot-crypto.js';
 import { confirmTrial, discardStaged, readBootState, recordActivation, recordStaged } from './boot-records.js';
 import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
-import { modelImage, modelReader, modelSignature } from './model-image.js';
+import { modelImage, modelReader, modelSignature } from './model-image.test-support.js';
 import { verifySlot, writeSlotHeader } from './slot.js';
 
 const sha256 = (chunks: readonly Uint8Array[]): Uint8Array => {

@@ -5,7 +5,7 @@ import { BootError } from '../errors.js';
 import { planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
-import { TRIAL_BOOTS_MAX } from '../limits.js';
+import { TRIAL_STARTS_MAX } from '@smets1/protocol';
 import { provision } from '../meter/identity.js';
 import { SecurityLog } from '../meter/security-log.js';
 import { boot } from './boot.js';
@@ -22,7 +22,13 @@ import type { BootState, PendingActivation, SlotIndex } from './boot-state.js';
 import { decodeBootState, encodeBootState } from './boot-state.js';
 import type { SlotImage } from './factory.js';
 import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
-import { MODEL_IMAGE_TYPE, MODEL_MANUFACTURER, modelImage, modelReader, modelSignature } from './model-image.js';
+import {
+  MODEL_IMAGE_TYPE,
+  MODEL_MANUFACTURER,
+  modelImage,
+  modelReader,
+  modelSignature,
+} from './model-image.test-support.js';
 import { verifySlot, writeSlotHeader } from './slot.js';
 
 const sha256 = (chunks: readonly Uint8Array[]): Uint8Array => {
@@ -126,10 +132,10 @@ describe('boot', () => {
     expect(loggedCodes()).toEqual([0x8f43]);
   });
 
-  it(`reverts after ${TRIAL_BOOTS_MAX} boots that did not confirm, and says so`, () => {
+  it(`reverts after ${TRIAL_STARTS_MAX} boots that did not confirm, and says so`, () => {
     boot(flash, ports);
     recordActivation(flash, crypto, stage(NEW, 1));
-    const phases = Array.from({ length: TRIAL_BOOTS_MAX + 2 }, () => boot(flash, ports).phase);
+    const phases = Array.from({ length: TRIAL_STARTS_MAX + 2 }, () => boot(flash, ports).phase);
     expect(phases).toEqual(['trial', 'trial', 'trial', 'confirmed', 'confirmed']);
     const state = readBootState(flash, crypto);
     expect(state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1, originatorCounter: 1n });
@@ -226,7 +232,7 @@ describe('boot', () => {
         crypto,
         stage(modelImage({ version: 3, securityCounter: 8, imageBytes: 700 }, sha256), 1),
       );
-      const phases = Array.from({ length: TRIAL_BOOTS_MAX + 1 }, () => boot(flash, ports).phase);
+      const phases = Array.from({ length: TRIAL_STARTS_MAX + 1 }, () => boot(flash, ports).phase);
       expect(phases.at(-1)).toBe('fallback');
       expect(readBootState(flash, crypto).outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1 });
     });
@@ -252,7 +258,7 @@ describe('boot', () => {
         stage(modelImage({ version: 3, securityCounter: 8, imageBytes: 700 }, sha256), 0),
       );
       spoil(1);
-      const phases = Array.from({ length: TRIAL_BOOTS_MAX + 3 }, () => boot(flash, ports).phase);
+      const phases = Array.from({ length: TRIAL_STARTS_MAX + 3 }, () => boot(flash, ports).phase);
       expect(new Set(phases)).toEqual(new Set(['trial']));
       expect(confirmTrial(flash, crypto).confirmed).toMatchObject({ slot: 0, version: 3, securityCounter: 8 });
     });

@@ -1,5 +1,5 @@
 import type { FlashPort } from '../flash/flash-port.js';
-import { TRIAL_BOOTS_MAX } from '../limits.js';
+import { TRIAL_STARTS_MAX } from '@smets1/protocol';
 import { readIdentity } from '../meter/identity.js';
 import type { SecurityEntry } from '../meter/security-log.js';
 import { SECURITY_CODES, SecurityLog } from '../meter/security-log.js';
@@ -89,12 +89,12 @@ function decide(flash: FlashPort, ports: BootPorts, state: BootState): Decision 
   const { manifestDigest, imageHash } = pending;
   const floor = confirmed?.securityCounter ?? 0;
   const tried = verifySlot(flash, ports, pending.slot, { manifestDigest, imageHash, floor, identity });
-  if (tried.ok && bootCount <= TRIAL_BOOTS_MAX) return tryPending(state, pending.slot, tried.header, bootCount, false);
+  if (tried.ok && bootCount <= TRIAL_STARTS_MAX) return tryPending(state, pending.slot, tried.header, bootCount, false);
 
   const back = runConfirmed(flash, ports, confirmed);
   // With nothing to go back to, an image that is authorised and verifies is better than none: the trial goes on.
   if (back.run === undefined && tried.ok) {
-    return tryPending(state, pending.slot, tried.header, TRIAL_BOOTS_MAX, back.verificationFailed);
+    return tryPending(state, pending.slot, tried.header, TRIAL_STARTS_MAX, back.verificationFailed);
   }
   const versionAfter = back.run?.header.fileVersion ?? confirmed?.version ?? 0;
   return {

@@ -174,6 +174,10 @@ export class Firmware {
         return { kind: 'block-checked', block: effect.block, octets: effect.octets, ok };
       }
       case 'store-block':
+        if (this.#staging?.isSpoilt(effect.offsetBytes, effect.payload) === true) {
+          this.#forgetHeld();
+          return undefined;
+        }
         return {
           kind: 'block-stored',
           block: effect.block,
@@ -212,8 +216,7 @@ export class Firmware {
         };
       }
       case 'activate':
-        this.#activate(effect, nowMs);
-        return undefined;
+        return this.#activate(effect, nowMs);
       case 'sign-outcome':
         return {
           kind: 'outcome-signed',
@@ -244,25 +247,38 @@ export class Firmware {
     const slot = this.#booted.spareSlot;
     const found =
       slot === undefined ? undefined : verifySlot(flash, boot, slot, { manifestDigest, imageHash: manifest.imageHash });
-    if (found?.ok === true && this.#did(() => this.#staging!.seal(image))) {
+    if (found === undefined || slot === undefined) return { kind: 'seal-failed' };
+    if (found.ok) {
+      if (!this.#did(() => this.#staging!.seal(image))) return { kind: 'seal-failed' };
       return { kind: 'image-sealed', code: 'success', imageHash: manifest.imageHash };
     }
-    const octets =
-      slot === undefined ? new Uint8Array(0) : slotRegion(flash, slot).read(IMAGE_OFFSET_BYTES, manifest.imageBytes);
+    const imageHash = crypto.sha256([slotRegion(flash, slot).read(IMAGE_OFFSET_BYTES, manifest.imageBytes)]);
     this.#did(() => this.#staging!.drop());
-    const code: SealCode = found?.ok === false && found.fault === 'bad-signature' ? 'notAuthentic' : 'hashMismatch';
-    return { kind: 'image-sealed', code, imageHash: crypto.sha256([octets]) };
+    const code: SealCode = found.fault === 'bad-signature' ? 'notAuthentic' : 'hashMismatch';
+    return { kind: 'image-sealed', code, imageHash };
+  }
+
+  /**
+   * What a cut left of a program, on flash that programs a granule once: it cannot be made whole without an erase, which would take
+   * its neighbours too. The image is dropped; the host finds no session, offers again, and the slot is prepared anew.
+   */
+  #forgetHeld(): void {
+    this.#did(() => this.#staging!.drop());
+    const { device, activation } = this.#receiver;
+    this.#receiver = startReceiver(device, undefined, activation);
   }
 
   /** Counter and pending activation are one record: only then does anything happen. */
-  #activate(effect: Extract<ReceiverEffect, { kind: 'activate' }>, nowMs: number): void {
+  #activate(effect: Extract<ReceiverEffect, { kind: 'activate' }>, nowMs: number): ReceiverInput | undefined {
     const { flash, boot, timings } = this.#ports;
     const { manifestDigest, imageHash, originatorCounter, authorisationDigest } = effect.authorised;
     const slot = this.#booted.spareSlot!;
     const activation = { slot, manifestDigest, imageHash, originatorCounter, authorisationDigest };
-    // Where flash does not take it, the restart comes all the same: the meter then knows only what flash says.
-    this.#did(() => recordActivation(flash, boot.crypto, activation));
+    if (!this.#did(() => recordActivation(flash, boot.crypto, activation))) {
+      return { kind: 'activation-failed', reply: effect.reply };
+    }
     this.#restartAtMs = nowMs + timings.restartDelayMs;
+    return undefined;
   }
 
   #endOfSelfTest(nowMs: number): void {
@@ -273,7 +289,12 @@ export class Firmware {
       this.#restartAtMs = nowMs;
       return;
     }
-    const state = confirmTrial(flash, boot.crypto);
+    const state = this.#onFlash(() => confirmTrial(flash, boot.crypto));
+    if (state === undefined) {
+      // Flash did not take the confirmation: the trial goes on and tries again, and a start still counts against its limit.
+      this.#confirmAtMs = nowMs + this.#ports.timings.selfTestMs;
+      return;
+    }
     // From here on the other slot, until now the way back, may take the next image.
     this.#booted = { ...this.#booted, phase: 'confirmed', state, spareSlot: otherSlot(this.#booted.slot) };
     this.#staging = this.#openStaging();

@@ -19,10 +19,9 @@ import type { BootCrypto } from '../boot/boot-crypto.js';
 import type { BootState, SlotIndex } from '../boot/boot-state.js';
 import { eraseSlot } from '../boot/factory.js';
 import { IMAGE_OFFSET_BYTES, readSlotHeader, slotRegion, writeSlotHeader } from '../boot/slot.js';
-import { FlashError } from '../errors.js';
-import type { FlashPort } from '../flash/flash-port.js';
+import type { FlashPort, FlashRegion } from '../flash/flash-port.js';
 import { RecordLog } from '../flash/record-log.js';
-import { sameOctets } from '../octets.js';
+import { isFilled, sameOctets } from '../octets.js';
 import { blobOf } from './image-header.js';
 
 const STAGING_LOG = { logId: 4, payloadBytes: STAGING_RECORD_BYTES_MAX } as const;
@@ -84,26 +83,20 @@ export class StagingStore {
 
   storeBlock(offsetBytes: number, payload: Uint8Array): void {
     const region = slotRegion(this.#flash, this.#slot);
-    const { granuleBytes, erasedValue } = region;
-    const padded =
-      payload.length % granuleBytes === 0
-        ? payload
-        : new Uint8Array(Math.ceil(payload.length / granuleBytes) * granuleBytes);
-    if (padded !== payload) {
-      padded.fill(erasedValue, payload.length);
-      padded.set(payload);
-    }
+    const padded = paddedFor(region, payload);
     const at = IMAGE_OFFSET_BYTES + offsetBytes;
-    try {
-      region.program(at, padded);
-    } catch (error) {
-      // Programmed before a cut, but not recorded: flash with ECC does not take the same octets twice, and need not.
-      const isThere =
-        error instanceof FlashError &&
-        error.code === 'not-erased' &&
-        sameOctets(region.read(at, padded.length), padded);
-      if (!isThere) throw error;
-    }
+    // Programmed before a cut, but not recorded: flash with ECC does not take the same octets twice, and need not.
+    if (!region.granuleRewritable && sameOctets(region.read(at, padded.length), padded)) return;
+    region.program(at, padded);
+  }
+
+  /** Whether what stands where the block goes is neither erased nor the block, on flash that programs a granule only once. */
+  isSpoilt(offsetBytes: number, payload: Uint8Array): boolean {
+    const region = slotRegion(this.#flash, this.#slot);
+    if (region.granuleRewritable) return false;
+    const padded = paddedFor(region, payload);
+    const there = region.read(IMAGE_OFFSET_BYTES + offsetBytes, padded.length);
+    return !isFilled(there, 0, there.length, region.erasedValue) && !sameOctets(there, padded);
   }
 
   record(blocks: readonly number[]): void {
@@ -135,3 +128,12 @@ export class StagingStore {
 
 /** A sector of the log takes its header, the record that turned the ring, and one more. */
 const RECORDS_SPARE = 3;
+
+/** The payload in whole granules, its end as erased flash. */
+function paddedFor({ granuleBytes, erasedValue }: FlashRegion, payload: Uint8Array): Uint8Array {
+  if (payload.length % granuleBytes === 0) return payload;
+  const padded = new Uint8Array(Math.ceil(payload.length / granuleBytes) * granuleBytes);
+  padded.fill(erasedValue, payload.length);
+  padded.set(payload);
+  return padded;
+}

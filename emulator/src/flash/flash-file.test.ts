@@ -5,7 +5,7 @@ import { boot } from '../boot/boot.js';
 import type { BootPorts } from '../boot/boot-crypto.js';
 import { confirmTrial, recordActivation, recordStaged } from '../boot/boot-records.js';
 import { factoryInstall, writeSlotImage } from '../boot/factory.js';
-import { modelImage, modelReader } from '../boot/model-image.js';
+import { modelImage, modelReader } from '../boot/model-image.test-support.js';
 import { verifySlot, writeSlotHeader } from '../boot/slot.js';
 import { FlashFileError, PowerLost } from '../errors.js';
 import type { FlashBacking, FlashGeometry, FlashLayout } from './flash-port.js';

@@ -55,8 +55,14 @@ export function provision(flash: FlashPort, crc32: Crc32, identity: DeviceIdenti
   const octets = new Uint8Array(Math.ceil(encoded.length / region.granuleBytes) * region.granuleBytes);
   octets.fill(region.erasedValue, encoded.length);
   octets.set(encoded);
-  for (const sector of region.sectors) region.eraseSector(sector.index);
+  eraseIdentity(flash);
   region.program(0, octets);
+}
+
+/** For a meter that was never finished. @throws PowerLost */
+export function eraseIdentity(flash: FlashPort): void {
+  const region = flash.partition('identity');
+  for (const sector of region.sectors) region.eraseSector(sector.index);
 }
 
 /** Undefined when there is no intact identity. */

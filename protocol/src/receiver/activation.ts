@@ -82,6 +82,13 @@ export function onImageSealed(
   return to(sealed, alert, signSeal(sealed, reply, input.code, input.imageHash, state.held.manifestDigest));
 }
 
+/** The image is whole and authentic; only flash is not. It stays held, and the host may ask again. */
+export function onSealFailed(state: ReceiverState): ReceiverStep {
+  if (state.activity.kind !== 'sealing') return to(state);
+  const idle: ReceiverState = { ...state, activity: { kind: 'idle' } };
+  return to(idle, refuse(idle, state.activity.sequence, HOST_TYPES.seal, 'storageFailed'));
+}
+
 export function onActivate(state: ReceiverState, activate: Activate, sequence: number): ReceiverStep {
   const cause = busyCause(state);
   if (cause !== undefined && cause !== 'activating') return to(state, busy(state, sequence, 'checking'));
@@ -136,9 +143,16 @@ export function onAuthorisationChecked(
     ...state,
     session: undefined,
     activation: { originatorCounter, authorisationDigest, result: 'pending' },
-    activity: { kind: 'activating' },
+    activity: { kind: 'activating', before: state.activation },
   };
-  return to(activating, { kind: 'activate', authorised }, busy(activating, reply.sequence, 'activating'));
+  return to(activating, { kind: 'activate', authorised, reply }, busy(activating, reply.sequence, 'activating'));
+}
+
+/** Neither counter nor activation was stored, so nothing may have happened: the meter is as it was before. */
+export function onActivationFailed(state: ReceiverState, reply: ReplyTo): ReceiverStep {
+  if (state.activity.kind !== 'activating') return to(state);
+  const idle: ReceiverState = { ...state, activity: { kind: 'idle' }, activation: state.activity.before };
+  return to(idle, refuse(idle, reply.sequence, HOST_TYPES.activate, 'storageFailed'));
 }
 
 export function onCounterStored(

@@ -97,7 +97,8 @@ export type Activity =
   | { readonly kind: 'checking'; readonly offer: Offer; readonly sequence: number }
   | { readonly kind: 'preparing'; readonly offer: Offer; readonly checked: CheckedOffer; readonly sequence: number }
   | { readonly kind: 'sealing'; readonly sequence: number; readonly nonce: Uint8Array }
-  | { readonly kind: 'activating' };
+  /** `before`: what was known of activations until this one, should flash not take it. */
+  | { readonly kind: 'activating'; readonly before: ActivationMemory };
 
 export interface ReceiverState {
   readonly device: DeviceFacts;
@@ -134,6 +135,10 @@ export type ReceiverInput =
   | { readonly kind: 'block-stored'; readonly block: number; readonly ok: boolean }
   | { readonly kind: 'blocks-recorded'; readonly blocks: readonly number[]; readonly ok: boolean }
   | { readonly kind: 'image-sealed'; readonly code: SealCode; readonly imageHash: Uint8Array }
+  /** Flash did not take the sealed record: the image stays held, unsealed. */
+  | { readonly kind: 'seal-failed' }
+  /** Flash did not take counter and pending activation: nothing happened. */
+  | { readonly kind: 'activation-failed'; readonly reply: ReplyTo }
   | {
       readonly kind: 'authorisation-checked';
       readonly octets: Uint8Array;
@@ -175,7 +180,7 @@ export type ReceiverEffect =
   | { readonly kind: 'store-block'; readonly block: number; readonly offsetBytes: number; readonly payload: Uint8Array }
   /** Append the records that name these blocks; give `blocks-recorded`. */
   | { readonly kind: 'record-blocks'; readonly blocks: readonly number[] }
-  /** Hash and check the whole image from flash; write the sealed record, or drop the image; give `image-sealed`. */
+  /** Hash and check the whole image from flash; write the sealed record, or drop the image; give `image-sealed`, or `seal-failed`. */
   | { readonly kind: 'seal-image'; readonly image: HeldImage }
   /** Run {@link checkAuthorisation}; give `authorisation-checked`. */
   | { readonly kind: 'check-authorisation'; readonly octets: Uint8Array; readonly reply: ReplyTo }
@@ -186,8 +191,10 @@ export type ReceiverEffect =
       readonly result: OutcomeCode;
       readonly reply: ReplyTo;
     }
-  /** Store counter and pending activation, then restart into the image; nothing comes back. */
-  | { readonly kind: 'activate'; readonly authorised: CheckedAuthorisation }
+  /**
+   * Store counter and pending activation, then restart into the image. Nothing comes back but `activation-failed`, when flash took neither.
+   */
+  | { readonly kind: 'activate'; readonly authorised: CheckedAuthorisation; readonly reply: ReplyTo }
   | {
       readonly kind: 'sign-outcome';
       readonly fields: OutcomeFields;

@@ -8,12 +8,14 @@ import { HOST_TYPES, type HostHello, type HostMessage } from '../message/host-me
 import type { HeldImage } from '../staging/staging.js';
 import {
   onActivate,
+  onActivationFailed,
   onAuthorisationChecked,
   onCounterStored,
   onImageSealed,
   onOutcomeSigned,
   onReadVersion,
   onSeal,
+  onSealFailed,
 } from './activation.js';
 import {
   isReceiving,
@@ -74,6 +76,10 @@ export function stepReceiver(state: ReceiverState, input: ReceiverInput, nowMs: 
       return onBlockStored(state, input, nowMs);
     case 'blocks-recorded':
       return onBlocksRecorded(state, input, nowMs);
+    case 'seal-failed':
+      return onSealFailed(state);
+    case 'activation-failed':
+      return onActivationFailed(state, input.reply);
     case 'image-sealed':
       return onImageSealed(state, input);
     case 'authorisation-checked':
