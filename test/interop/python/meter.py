@@ -24,6 +24,7 @@ SILENCE_SECONDS = 120
 BLOCK_COUNT_MAX = 65535
 SACK_FRAMES = 48
 ERASE_BUDGET, ERASE_SECONDS = 24, 24 * 3600
+WINDOW_MIN, WINDOW_MAX = 2, 256
 LIMITED = ("noSession", "unknownMessage", "malformed", "unsupportedVersion")     # together, once in 100 ms
 
 
@@ -121,7 +122,7 @@ class Profile:
         self.running_hash = bytes.fromhex(j["runningImageHash"])
         self.slot_bytes = int(j["slotBytes"])
         self.block_shift_max = int(j["blockShiftMax"])
-        self.window = max(2, int(j["windowBlocks"]))
+        self.window = min(WINDOW_MAX, max(WINDOW_MIN, int(j["windowBlocks"])))
         trust = j["trust"]
         self.manufacturers = [PublicKey.load(at(p)) for p in trust["manufacturer"]]
         self.suppliers = [PublicKey.load(at(p)) for p in trust["supplier"]]
@@ -161,8 +162,11 @@ class Assembly:
 
 
 class Session:
-    def __init__(self, tag, nonce):
+    def __init__(self, tag, nonce, image, before):
         self.tag, self.nonce = tag, nonce
+        self.image = image      # manifest digest and GBCS signature
+        self.before = before    # received and stored in the last session for this image in which any octets came
+        self.received = self.stored = 0
         self.highest = 0
         self.highest_at = 0.0
         self.seen = 0           # bit i: sequence highest - 1 - i
@@ -192,8 +196,7 @@ class Meter:
         if r is None:
             p = self.p
             r = {"bootEpoch": 0, "floor": p.floor, "runningHash": p.running_hash.hex(), "runningVersion": p.running_version,
-                 "runningGen": None, "nextGen": 1, "originatorCounter": 0, "authorisation": None, "held": None, "trial": None,
-                 "prepared": []}
+                 "runningGen": None, "nextGen": 1, "originatorCounter": 0, "authorisation": None, "held": None, "trial": None}
         r["bootEpoch"] += 1
         self.r = r
         self.session = None
@@ -201,8 +204,9 @@ class Meter:
         self.activating_at = None
         self.trial_end = None
         self.last_heard = self.clock()
-        self.received_bytes = self.stored_bytes = 0
-        self.counted = None         # the image that these two count for: manifest digest and GBCS signature
+        self.latest = None          # the session begun last, ended or not
+        self.taken = {}             # image -> received and stored in its last session in which any octets came
+        self.prepared = []          # when slots were prepared
         self.refused_at = None
         self.failed_seal = None     # digest, code, hash found
         self.finish_running_file()
@@ -252,7 +256,7 @@ class Meter:
             self.log("-> %s seq=%d %d octets %s" % (o.TYPE_NAMES[mtype], seq, len(payload), payload[:12].hex()))
         self.out(o.encode_frame(mtype, tag, seq, payload))
 
-    def refuse(self, f, code, detail=0):
+    def refuse(self, f, code, detail=0, seq=None):
         if code in LIMITED:
             now = self.clock()
             if self.refused_at is not None and now - self.refused_at < 0.1:
@@ -260,7 +264,7 @@ class Meter:
             self.refused_at = now
         tag = f.tag if code == "noSession" else None
         self.log("refused %s: %s (detail %d)" % (o.TYPE_NAMES.get(f.type, hex(f.type)), code, detail))
-        self.send(o.M_REFUSE, struct.pack("<HBBI", o.CODES[code], f.type, 0, detail & 0xFFFFFFFF), tag, f.seq)
+        self.send(o.M_REFUSE, struct.pack("<HBBI", o.CODES[code], f.type, 0, detail & 0xFFFFFFFF), tag, f.seq if seq is None else seq)
 
     def busy(self, f, cause):
         eta = 100
@@ -278,7 +282,7 @@ class Meter:
         self.log("storage: %s" % error)
         if f is None or f.type in (o.DATA, o.PING):
             self.session = None
-        if f is None:
+        if f is None or f.type == o.DATA:
             self.send(o.M_REFUSE, struct.pack("<HBBI", o.CODES["storageFailed"], o.DATA, 0, 0))
         else:
             self.refuse(f, "storageFailed")
@@ -385,7 +389,7 @@ class Meter:
             return
         if f.version >> 4 != 1:
             if f.type == o.HELLO:
-                self.refuse(f, "unsupportedVersion")
+                self.refuse(f, "unsupportedVersion", seq=0)
             return
         if not f.spoilt:
             self.last_heard = self.clock()
@@ -442,12 +446,12 @@ class Meter:
     # -- OFFER (§10.6)
 
     def on_offer(self, f):
-        if self.state() in ("activating", "trial"):
-            raise Refusal("trialRunning")
         b = f.payload
         flags, _, msize, nonce = struct.unpack_from("<BBHI", b)
         if len(b) < 8 + msize + 124:
             raise Refusal("malformed")
+        if self.state() in ("activating", "trial"):
+            raise Refusal("trialRunning")
         octets, header, gbcs = b[8:8 + msize], b[8 + msize:68 + msize], b[68 + msize:132 + msize]
         if self.session and self.manifest.octets == octets and self.session.nonce == nonce:
             return self.accept(f)
@@ -478,23 +482,26 @@ class Meter:
         if same:
             self.end_session()
         else:
-            now = int(self.wall())
-            prepared = [t for t in r.get("prepared", []) if t > now - ERASE_SECONDS]
-            need(len(prepared) < ERASE_BUDGET, "eraseBudgetSpent")
+            now = self.clock()
+            self.prepared = [t for t in self.prepared if t > now - ERASE_SECONDS]
+            need(len(self.prepared) < ERASE_BUDGET, "eraseBudgetSpent")
+            self.prepared.append(now)
             cancelled = self.manifest.image_hash if held and held["sealed"] else None
             gen = r["nextGen"]
             self.store.create_slot(gen, m.image_bytes, m.block_count)
             self.session = None
-            self.commit(nextGen=gen + 1, prepared=prepared + [now],
+            self.commit(nextGen=gen + 1,
                         held={"gen": gen, "manifest": m.octets.hex(), "header": header.hex(), "gbcs": gbcs.hex(), "sealed": False})
             self.load_held()
             self.store.tidy(gen)
             self.failed_seal = None
             if cancelled:
                 self.alert(0x8F67, cancelled)
-        if self.counted != (m.digest, gbcs):
-            self.counted, self.received_bytes, self.stored_bytes = (m.digest, gbcs), 0, 0
-        self.session = Session(self.new_tag(m, nonce), nonce)
+        last = self.latest
+        if last and last.received:
+            self.taken[last.image] = last.received, last.stored
+        image = m.digest, gbcs
+        self.session = self.latest = Session(self.new_tag(m, nonce), nonce, image, self.taken.get(image, (0, 0)))
         self.accept(f)
 
     def new_tag(self, m, nonce):
@@ -535,15 +542,15 @@ class Meter:
 
     def on_data(self, f):
         s = self.session
-        if self.activating_at is not None:
+        if f.seq == 0:
             return
         if not f.size and not f.spoilt:
             raise Refusal("malformed")
+        if self.activating_at is not None:
+            return
         if s is None or f.tag != s.tag:
             if not f.spoilt:
                 raise Refusal("noSession")
-            return
-        if f.seq == 0:
             return
         if f.spoilt:
             if f.size:
@@ -552,11 +559,11 @@ class Meter:
         m = self.manifest
         block, payload = f.block, f.payload
         if block >= m.block_count or f.offset + f.size > m.block_bytes(block):
-            gap = self.register(f)
+            gap = self.register(f, 0)
             self.nack(3, block, f.offset, f.size, f.seq)
             return self.sack_if_due(gap)
         if self.is_durable(block):
-            return self.sack_if_due(self.register(f))
+            return self.sack_if_due(self.register(f, f.size))
         part = s.open.get(block)
         if part is None:
             if len(s.open) >= self.p.window:
@@ -564,7 +571,7 @@ class Meter:
                 if len(s.open) >= self.p.window:
                     return self.sack_if_due()       # no room: as if lost
             part = s.open[block] = Assembly(m.block_bytes(block))
-        gap = self.register(f)
+        gap = self.register(f, f.size)
         if part.payload is None:
             part.add(f.offset, payload)
             if part.whole():
@@ -586,10 +593,10 @@ class Meter:
             part.forget()                           # it stays open
             self.nack(2, block, 0, len(octets), 0)
 
-    def register(self, f):
-        """Counts a DATA frame as received; True when numbers below it are newly missing."""
+    def register(self, f, octets):
+        """Counts a DATA frame as received, and its octets; True when numbers below it are newly missing."""
         s = self.session
-        self.received_bytes = self.received_bytes + f.size & 0xFFFFFFFF
+        s.received += octets
         s.frames_since_sack += 1
         step = f.seq - s.highest
         if step > 0:
@@ -635,7 +642,7 @@ class Meter:
         for at, octet in new.items():
             self.map[at] = octet
         for i in blocks:
-            self.stored_bytes = self.stored_bytes + len(s.open.pop(i).payload) + 64 & 0xFFFFFFFF
+            s.stored += len(s.open.pop(i).payload) + 64
         s.pending = []
         self.durable_count += len(blocks)
         s.made_durable += len(blocks)
@@ -658,16 +665,14 @@ class Meter:
         s.blocks_since_sack = s.frames_since_sack = 0
         s.whole = False
         self.send(o.M_SACK, struct.pack("<IQIHHHBB", s.highest, s.seen, self.credit(), held, self.durable_count, first * 8, len(bits),
-                                        len(ranges)) + bits + b"".join(ranges) + struct.pack("<II", self.received_bytes,
-                                                                                             self.stored_bytes), seq=seq)
+                                        len(ranges)) + bits + b"".join(ranges) + struct.pack("<II", s.before[0] + s.received & 0xFFFFFFFF,
+                                                                                             s.before[1] + s.stored & 0xFFFFFFFF), seq=seq)
 
     def on_map(self, f):
         s = self.session
         if s is None or f.tag != s.tag:
             raise Refusal("noSession")
-        first, = struct.unpack_from("<H", f.payload)
-        if first % 8:
-            raise Refusal("malformed")
+        first = struct.unpack_from("<H", f.payload)[0] & ~7
         count = max(0, min(4096, self.manifest.block_count - first))
         self.send(o.M_MAP, struct.pack("<HH", first, count) + bytes(self.map[first // 8:first // 8 + (count + 7) // 8]), seq=f.seq)
 
@@ -681,7 +686,7 @@ class Meter:
             return self.busy(f, 4)
         digest, nonce = f.payload[:32], f.payload[32:40]
         m, held = self.manifest, self.r["held"]
-        tag = self.session.tag if self.session else f.tag
+        tag = self.session.tag if self.session else 0
 
         def sealed(code, image_hash):
             self.send(o.M_SEALED, self.outcome(1, code, image_hash, digest, 0, nonce), tag, f.seq)

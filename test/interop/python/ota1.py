@@ -346,10 +346,17 @@ def build_outcome(private, kind, code, device_id, image_hash, manifest_digest, r
     return body + sign(private, CTX_OUTCOME + body)
 
 
+OUTCOME_CODES = {1: (0, 1, 2, 4), 2: (0, 1, 2, 3), 3: (0,)}     # by kind
+
+
 class Outcome:
     def __init__(self, octets, key=None):
-        if len(octets) < 208 or octets[:4] != b"S1OC" or octets[4] != 1:
+        if len(octets) < 208 or octets[:4] != b"S1OC":
             raise Refusal("malformed", why="outcome")
+        if octets[4] != 1:
+            raise Refusal("unsupportedVersion", why="outcome")
+        if octets[5] or octets[7] not in OUTCOME_CODES.get(octets[6], ()):
+            raise Refusal("malformed", why="outcome minor, kind or code")
         octets = octets[:208]
         (_, _, _, self.kind, self.code, self.device_id, self.image_hash, self.manifest_digest, self.running_hash,
          self.running_version, self.floor, self.counter, self.boot_epoch, self.nonce, reserved) = OUTCOME.unpack_from(octets)
@@ -383,14 +390,20 @@ class Frame:
 
 
 def decode_frame(octets):
-    """A Frame; `spoilt` when it is DATA whose header holds and whose body does not. None: to be dropped."""
-    if len(octets) < 18:
+    """A Frame; `spoilt` when it is DATA whose header holds and whose body does not. None: to be dropped. Of another major only
+    HELLO comes through, without payload: nothing but its CRC-16 is looked at."""
+    if len(octets) < 14:
         return None
     f = Frame()
     f.version, f.type, f.size, f.tag, f.seq = struct.unpack_from("<BBHII", octets)
     f.block = f.offset = 0
     f.spoilt = False
+    f.payload = b""
     hlen = 12
+    if f.version >> 4 != VERSION >> 4:
+        return f if f.type == HELLO and crc16(octets[:12]) == octets[12] | octets[13] << 8 else None
+    if len(octets) < 18:
+        return None
     if f.type == DATA:
         hlen = 18
         if len(octets) < 20:
@@ -398,7 +411,6 @@ def decode_frame(octets):
         f.block, f.offset = struct.unpack_from("<HI", octets, 12)
     if crc16(octets[:hlen]) != octets[hlen] | octets[hlen + 1] << 8 or f.size > PAYLOAD_MAX:
         return None
-    f.payload = b""
     if len(octets) != hlen + 6 + f.size or zlib.crc32(octets[:-4]) != int.from_bytes(octets[-4:], "little"):
         if f.type != DATA:
             return None

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import struct
@@ -27,16 +28,18 @@ import verify_package
 from host import Host
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SPEC = os.environ.get("SPEC", os.path.join(HERE, "../../../protocol/docs/SPEC.md"))
 DEVICE = "00-DB-12-34-56-78-9A-BC"
 MAN, TYPE, HW = 0x121D, 0x0001, 0x1111
 OLD_HASH = bytes(range(32))
 
 
 class Keys:
-    def __init__(self, folder):
+    def __init__(self, folder, **scalars):
         self.folder = folder
         for role in ("manufacturer", "supplier", "dco", "device", "stranger"):
-            key = ec.generate_private_key(ec.SECP256R1())
+            scalar = scalars.get(role)
+            key = ec.derive_private_key(scalar, ec.SECP256R1()) if scalar else ec.generate_private_key(ec.SECP256R1())
             setattr(self, role, key)
             with open(self.pub(role), "wb") as f:
                 f.write(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
@@ -276,12 +279,12 @@ class Rig:
         self.m.on_frame(o.encode_frame(mtype, tag, self.number if seq is None else seq, payload, **kw))
         return [o.decode_frame(x) for x in self.sent]
 
-    def ask(self, mtype, payload=b"", want=None, tag=0, **kw):
+    def ask(self, mtype, payload=b"", want=None, tag=0, answer=None, **kw):
         got = [f for f in self.tell(mtype, payload, tag, **kw) if f.type != o.M_ALERT]
         self.case.assertEqual(len(got), 1, [hex(f.type) for f in got])
         if want is not None:
             self.case.assertEqual(hex(got[0].type), hex(want))
-            self.case.assertEqual(got[0].seq, kw.get("seq", self.number))
+            self.case.assertEqual(got[0].seq, kw.get("seq", self.number) if answer is None else answer)
         return got[0]
 
     def refused(self, code, mtype, payload=b"", detail=None, **kw):
@@ -365,7 +368,12 @@ class TestMeter(WithKeys):
         self.assertEqual((rig.state()["phase"], rig.state()["digest"]), (0, bytes(32)))
         out = rig.outcome(o.READ_VERSION, b"", b"12345678")
         self.assertEqual((out.kind, out.code, out.image_hash, out.running_hash, out.floor), (3, 0, OLD_HASH, OLD_HASH, 5))
-        rig.refused("unsupportedVersion", o.HELLO, bytes(18), version=0x20)
+        rig.refused("unsupportedVersion", o.HELLO, bytes(18), version=0x20, answer=0)
+        rig.now += 0.2
+        rig.sent.clear()
+        rig.m.on_frame(o.encode_frame(o.HELLO, 9, 9, bytes(40), version=0x2F)[:14])            # only its CRC-16 counts
+        self.assertEqual([(f.type, f.seq, f.tag, f.payload) for f in map(o.decode_frame, rig.sent)],
+                         [(o.M_REFUSE, 0, 0, bytes.fromhex("0200010000000000"))])
         self.assertEqual(rig.tell(o.STATE, version=0x20), [])
         rig.ask(o.STATE, want=o.M_STATE, version=0x13)
         rig.refused("unknownMessage", 0x30)
@@ -540,7 +548,8 @@ class TestMeter(WithKeys):
             for n in {0, least - 1}:
                 rig.refused("malformed", mtype, bytes(n), tag=rig.tag)
         rig.refused("authorisationMalformed", o.ACTIVATE, bytes(239))
-        rig.refused("malformed", o.MAP, struct.pack("<H", 4), tag=rig.tag)
+        f = rig.ask(o.MAP, struct.pack("<H", 15), o.M_MAP, tag=rig.tag)                       # rounded down
+        self.assertEqual(f.payload, struct.pack("<HH", 8, 12) + bytes(2))
         rig.refused("unknownMessage", 0x00)
         rig.refused("unknownMessage", 0x3F)
         rig.now += 0.2
@@ -554,7 +563,7 @@ class TestMeter(WithKeys):
         rig.now += 0.1
         f = rig.refused("noSession", o.MAP, bytes(2), tag=0x55)
         self.assertEqual(f.tag, 0x55)
-        self.assertEqual(rig.refused("unsupportedVersion", o.HELLO, bytes(18), version=0x25).version, 0x10)
+        self.assertEqual(rig.refused("unsupportedVersion", o.HELLO, bytes(18), version=0x25, answer=0).version, 0x10)
         f = rig.ask(o.HELLO, bytes(30), o.M_HELLO, version=0x1F)                              # another minor, more octets
         self.assertEqual(len(f.payload), 66)
         rig.ask(o.SEAL, image.manifest.digest + bytes(9), o.M_REFUSE, tag=99)                 # the tag does not matter: incomplete
@@ -593,11 +602,72 @@ class TestMeter(WithKeys):
         a, b, rig = self.image, Image(self.keys, seed=2), Rig(self)
         for i in range(24):
             rig.offer((a, b)[i & 1], nonce=i + 1, flags=1)
-        rig.start()
         rig.refused("eraseBudgetSpent", o.OFFER, a.offer(99, 1))
         self.assertEqual(rig.offer(b, nonce=100)["status"], 0)                                # nothing is erased for it
-        rig.wall += 24 * 3600 + 1
-        rig.offer(a, nonce=101, flags=1)
+        rig.now += 24 * 3600 + 1
+        for i in range(24):
+            rig.offer((a, b)[i & 1], nonce=i + 101, flags=1)
+        rig.refused("eraseBudgetSpent", o.OFFER, a.offer(199, 1))
+        rig.start()
+        rig.offer(a, nonce=200, flags=1)
+
+    def test_counts_of_two_sessions(self):
+        a, b, rig = self.image, Image(self.keys, seed=2), Rig(self)
+
+        def counts():
+            s = rig.ping()
+            return s["received"], s["stored"]
+        rig.offer(a, nonce=1)
+        self.assertEqual(counts(), (0, 0))
+        rig.fill(a, (0, 0))
+        rig.data(a, 1, a.blocks[1][:100])
+        self.assertEqual(counts(), (740, 320))
+        rig.offer(a, nonce=1)                                                                 # a repeat is no session
+        self.assertEqual(counts(), (740, 320))
+        for nonce in (2, 3, 4):                                                               # nothing comes in 2 and 3
+            rig.offer(a, nonce)
+            self.assertEqual(counts(), (740, 320))
+        rig.data(a, 1)
+        rig.data(a, 2, a.blocks[2][:1], 319 + 1)                                              # outside: the frame, not its octets
+        self.assertEqual(counts(), (1060, 640))
+        rig.offer(a, nonce=5)                                                                 # the first counts no more
+        self.assertEqual(counts(), (320, 320))
+        rig.data(a, 0)
+        rig.data(a, 4)                                                                        # durable as the session ends
+        rig.offer(a, nonce=6)
+        self.assertEqual(counts(), (640, 320))
+        rig.offer(b, nonce=7, flags=1)
+        self.assertEqual(counts(), (0, 0))
+        rig.data(b, 0)
+        rig.offer(a, nonce=8, flags=1)                                                        # the last one for this image
+        self.assertEqual(counts(), (640, 320))
+        rig.start()
+        rig.offer(a, nonce=9)
+        self.assertEqual(counts(), (0, 0))
+
+    def test_empty_and_short_in_every_state(self):
+        rig = Rig(self).sealed(self.image)
+        rig.ask(o.ACTIVATE, self.auth(self.image) + bytes(8), o.M_BUSY)
+        for phase in (4, 5):
+            self.assertEqual(rig.state()["phase"], phase)
+            rig.refused("malformed", o.DATA, seq=3)
+            rig.refused("malformed", o.OFFER, self.image.offer()[:-1])
+            self.assertEqual(rig.tell(o.DATA, b"x", 5, 0), [])
+            rig.later(0.06)
+
+    def test_outcome_form(self):
+        def code(kind, code, at=0, octet=0):
+            b = bytearray(o.build_outcome(self.keys.device, kind, code, bytes(8), bytes(32), bytes(32), bytes(32), 1, 1, 0, 1, bytes(8)))
+            if at:
+                b[at] = octet
+            try:
+                o.Outcome(bytes(b))
+            except o.Refusal as r:
+                return r.code
+            return "ok"
+        self.assertEqual([(k, c) for k in range(5) for c in range(6) if code(k, c) == "ok"],
+                         [(1, 0), (1, 1), (1, 2), (1, 4), (2, 0), (2, 1), (2, 2), (2, 3), (3, 0)])
+        self.assertEqual([code(1, 0, 4, 2), code(1, 0, 5, 1), code(1, 0, 140, 1)], ["unsupportedVersion", "malformed", "malformed"])
 
     def test_storage_fails(self):
         image, rig = self.image, Rig(self)
@@ -609,7 +679,7 @@ class TestMeter(WithKeys):
         try:
             os_fsync.fsync = broken
             rig.fill(image, range(3))
-            rig.refused("storageFailed", o.DATA, image.blocks[3], tag=rig.tag, seq=4, block=3)
+            rig.refused("storageFailed", o.DATA, image.blocks[3], tag=rig.tag, seq=4, answer=0, block=3)
             self.assertIsNone(rig.m.session)
         finally:
             os_fsync.fsync = real
@@ -749,6 +819,274 @@ class TestMeter(WithKeys):
         out = rig.outcome(o.ACTIVATE, good, b"nonce..1")
         self.assertEqual((out.code, out.running_hash, out.running_version, out.floor), (3, OLD_HASH, 0x10000, 5))
         self.assertEqual(rig.state()["epoch"], 5)
+
+
+def read_examples():
+    """(section, caption) -> octets, of SPEC §15; and the text between the examples."""
+    with open(SPEC, encoding="utf-8") as f:
+        text = f.read().split("<!-- examples:begin -->")[1].split("<!-- examples:end -->")[0]
+    found = {}
+    for part in re.split(r"^### ", text, flags=re.M)[1:]:
+        section = part.split()[0]
+        for caption, digits in re.findall(r"^([^\n:]+):[^\n]*\n\n```text\n([0-9A-F\s]+)```", part, flags=re.M):
+            assert (section, caption) not in found, caption
+            found[section, caption] = bytes.fromhex(digits)
+    assert text.count("```text") == len(found)
+    return found, text
+
+
+def read_limits():
+    with open(SPEC, encoding="utf-8") as f:
+        text = f.read().split("<!-- limits:begin -->")[1].split("<!-- limits:end -->")[0]
+    return {name: int(value.replace(",", "")) for name, value in re.findall(r"^\| `(\w+)`\s*\| ([0-9,]+)\s*\|$", text, flags=re.M)}
+
+
+class TestExamples(unittest.TestCase):
+    """Every worked example of SPEC §15."""
+    MESSAGES = {"HELLO of the host": (o.HELLO, 1), "HELLO of the meter": (o.M_HELLO, 1), "OFFER": (o.OFFER, 2), "BUSY": (o.M_BUSY, 2),
+                "ACCEPT": (o.M_ACCEPT, 2), "DATA": (o.DATA, 4), "PING": (o.PING, 3), "SACK": (o.M_SACK, 3), "NACK": (o.M_NACK, 2),
+                "MAP of the host": (o.MAP, 5), "MAP of the meter": (o.M_MAP, 5), "SEAL": (o.SEAL, 6), "SEALED": (o.M_SEALED, 6),
+                "ALERT": (o.M_ALERT, 0), "ACTIVATE": (o.ACTIVATE, 7), "OUTCOME": (o.M_OUTCOME, 7), "READ_VERSION": (o.READ_VERSION, 8),
+                "OUTCOME of a version": (o.M_OUTCOME, 8), "STATE of the host": (o.STATE, 9), "STATE of the meter": (o.M_STATE, 9),
+                "ABORT": (o.ABORT, 10), "REFUSE": (o.M_REFUSE, 2)}
+    OTHERS = {("15.1", "Public key, " + r) for r in ("manufacturer", "supplier", "dco", "device")} | {
+        ("15.2", "Manifest"), ("15.2", "What its signature covers begins with"), ("15.2", "Manifest digest"),
+        ("15.3", "What the signature of block 2 covers"), ("15.3", "Its signature"),
+        ("15.4", "Head of the package"), ("15.4", "OTA header"), ("15.4", "GBCS signature"), ("15.4", "CRC-32 of the head"),
+        ("15.4", "CRC-32 of block 2"), ("15.5", "Authorisation"), ("15.6", "Outcome of kind activation, code success"),
+        ("15.8", "254 octets that are not zero, a zero, and three more"), ("15.8", "The same, encoded"), ("15.8", "PING, encoded")}
+    NONCE = bytes.fromhex("A1A2A3A4A5A6A7A8")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.found, cls.text = read_examples()
+        cls.folder = tempfile.mkdtemp(prefix="ota1-test-")
+        octets = dict(manufacturer=0x11, supplier=0x12, dco=0x13, device=0x14)
+        cls.keys = Keys(cls.folder, **{r: int.from_bytes(bytes([x]) * 32, "big") for r, x in octets.items()})
+        for role in octets:
+            setattr(cls, role, o.PublicKey(getattr(cls.keys, role).public_key()))
+        cls.data = bytes((7 * i + i // 8) % 256 for i in range(600))
+        cls.manifest = o.Manifest(cls.found["15.2", "Manifest"])
+        cls.header, cls.gbcs = cls.found["15.4", "OTA header"], cls.found["15.4", "GBCS signature"]
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def frame(self, name):
+        f = o.decode_frame(self.found["15.7", name])
+        self.assertIsNotNone(f, name)
+        self.assertFalse(f.spoilt, name)
+        return f
+
+    def test_none_is_left_out(self):
+        self.assertEqual(set(self.found), self.OTHERS | {("15.7", name) for name in self.MESSAGES})
+
+    def test_keys(self):
+        for role in ("manufacturer", "supplier", "dco", "device"):
+            self.assertEqual(getattr(self, role).octets, self.found["15.1", "Public key, " + role], role)
+        said = re.search(r"Key id of the manufacturer: `([0-9A-F]{16})`", self.text).group(1)
+        self.assertEqual(self.manufacturer.key_id.hex().upper(), said)
+
+    def test_manifest(self):
+        m, octets = self.manifest, self.found["15.2", "Manifest"]
+        self.assertEqual((m.key_id, m.block_shift, m.block_count, m.image_bytes, m.label),
+                         (self.manufacturer.key_id, 8, 3, 600, "three blocks \u2713"))
+        self.assertEqual((m.image_hash, m.ota_header_hash), (o.sha256(self.data), o.sha256(self.header)))
+        m.check_signature([self.supplier, self.manufacturer])
+        begin = self.found["15.2", "What its signature covers begins with"]
+        self.assertEqual(m.signed[:len(begin)], begin)
+        self.assertEqual(m.digest, self.found["15.2", "Manifest digest"])
+        label = m.label.encode()
+        again = o.build_manifest(self.keys.manufacturer, self.data, self.header, block_shift=8, manufacturer_code=m.manufacturer_code,
+                                 image_type=m.image_type, file_version=m.file_version, hw_min=m.hw_min, hw_max=m.hw_max,
+                                 device_class=m.device_class, security_counter=m.security_counter,
+                                 applicable=(m.applicable_min, m.applicable_max), tlvs=struct.pack("<HH", 1, len(label)) + label)
+        self.assertEqual(again[:-64], octets[:-64])
+        self.assertEqual(o.Manifest(again).digest, m.digest)
+
+    def blocks(self):
+        """The octets of every block; the signature of block 2 is the one given."""
+        b = o.sign_blocks(self.keys.manufacturer, self.manifest, self.data)
+        return b[:2] + [b[2][:-64] + self.found["15.3", "Its signature"]]
+
+    def test_block(self):
+        covered = self.found["15.3", "What the signature of block 2 covers"]
+        self.assertEqual(self.manifest.block_message(2, self.data[512:]), covered)
+        self.assertTrue(self.manufacturer.verify(self.found["15.3", "Its signature"], covered))
+
+    def test_container(self):
+        m, head = self.manifest, self.found["15.4", "Head of the package"]
+        package = o.build_container(m.octets, self.header, self.gbcs, self.blocks())
+        self.assertEqual(package[:24], head)
+        self.assertEqual(package[356:360], self.found["15.4", "CRC-32 of the head"])
+        self.assertEqual(package[-4:], self.found["15.4", "CRC-32 of block 2"])
+        p = o.Package(package)
+        p.verify([self.manufacturer], [self.supplier])
+        self.assertEqual((len(package), p.kind, p.header, p.gbcs), (m.block_count * 68 + 600 + 152 + len(m.octets), 1, self.header, self.gbcs))
+        self.assertEqual(o.ota_header(m.manufacturer_code, m.image_type, m.file_version, 600, m.hw_min, m.hw_max, b"vector"), self.header)
+        self.assertGreater(int.from_bytes(self.gbcs[32:], "big"), o.HALF_N)
+        self.assertTrue(self.supplier.verify(self.gbcs, self.data, low_s=False))
+        self.assertFalse(self.supplier.verify(self.gbcs, self.data))
+
+    def test_authorisation(self):
+        octets = self.found["15.5", "Authorisation"]
+        a = o.Authorisation(octets)
+        a.check_supplier([self.supplier])
+        a.check_counter_signature([self.dco])
+        device, counter = re.search(r"For meter ([0-9A-F-]{23}), counter `([0-9A-F]{16})`", self.text).groups()
+        self.assertEqual((a.device_id, a.counter), (o.parse_eui(device), int(counter, 16)))
+        self.assertEqual((a.image_hash, a.manifest_digest), (o.sha256(self.data), self.manifest.digest))
+        again = o.build_authorisation(self.keys.supplier, self.keys.dco, a.device_id, a.image_hash, a.manifest_digest, a.counter,
+                                      a.originator, a.not_before, a.not_after)
+        self.assertEqual(again[:104], octets[:104])
+
+    def check_outcome(self, octets, kind, image_hash, digest, counter):
+        out = o.Outcome(octets, self.device)
+        self.assertEqual((len(octets), out.kind, out.code, out.image_hash, out.manifest_digest, out.counter, out.nonce),
+                         (208, kind, 0, image_hash, digest, counter, self.NONCE))
+        again = o.build_outcome(self.keys.device, kind, 0, out.device_id, image_hash, digest, out.running_hash, out.running_version,
+                                out.floor, counter, out.boot_epoch, out.nonce)
+        self.assertEqual(again[:144], octets[:144])
+        return out
+
+    def test_outcomes(self):
+        octets = self.found["15.6", "Outcome of kind activation, code success"]
+        new, digest = o.sha256(self.data), self.manifest.digest
+        a = o.Authorisation(self.found["15.5", "Authorisation"])
+        out = self.check_outcome(octets, 2, new, digest, a.counter)
+        self.assertEqual((out.device_id, out.running_hash, out.running_version, out.floor),
+                         (a.device_id, new, self.manifest.file_version, self.manifest.security_counter))
+        self.assertEqual(self.frame("OUTCOME").payload, octets)
+        old = self.check_outcome(self.frame("SEALED").payload, 1, new, digest, 0)
+        self.check_outcome(self.frame("OUTCOME of a version").payload, 3, old.running_hash, bytes(32), 0)
+
+    def test_frames(self):
+        tag, sent = re.search(r"offerNonce `0BADCAFE`: `([0-9A-F]{8})`, sent `([0-9A-F]{8})`", self.text).groups()
+        tag = int(tag, 16)
+        self.assertEqual(struct.pack("<I", tag).hex().upper(), sent)
+        calculated = o.sha256(o.CTX_SESSION, struct.pack("<I", 5), self.manifest.digest, struct.pack("<I", 0x0BADCAFE))
+        self.assertEqual(calculated[:4].hex().upper(), sent)
+        of_session = ("ACCEPT", "DATA", "PING", "SACK", "NACK", "MAP of the host", "MAP of the meter", "SEAL", "SEALED", "ABORT")
+        for name, (mtype, seq) in self.MESSAGES.items():
+            octets, f = self.found["15.7", name], self.frame(name)
+            self.assertEqual((f.type, f.seq, f.version, f.tag), (mtype, seq, 0x10, tag if name in of_session else 0), name)
+            self.assertEqual(o.encode_frame(f.type, f.tag, f.seq, f.payload, f.block, f.offset), octets, name)
+            self.assertEqual(o.StreamDecoder().feed(o.cobs_encode(octets) + b"\0"), [octets], name)
+
+    def test_payloads_from_the_host(self):
+        digest, n = self.manifest.digest, self.NONCE
+        f = self.frame("DATA")
+        self.assertEqual((f.block, f.offset, f.payload), (2, 0, self.data[512:544]))
+        for name, payload in (("HELLO of the host", struct.pack("<BBH8sIH", 0, 0, 8192, n, 0, 0)),
+                              ("OFFER", struct.pack("<BBHI", 1, 0, 208, 0x0BADCAFE) + self.manifest.octets + self.header + self.gbcs),
+                              ("PING", b""), ("MAP of the host", b"\0\0"), ("SEAL", digest + n), ("READ_VERSION", n), ("STATE of the host", b""),
+                              ("ACTIVATE", self.found["15.5", "Authorisation"] + n), ("ABORT", b"\1")):
+            self.assertEqual(self.frame(name).payload, payload, name)
+        self.assertEqual(self.frame("BUSY").payload, struct.pack("<BBHI", 1, 0, 0, 500))
+
+    def test_the_meter_answers_so(self):
+        """This meter, told what the host's examples say, answers octet by octet what the meter's examples say."""
+        h = self.frame("HELLO of the meter").payload
+        (device, epoch, device_class, man, itype, hw, version, floor, _, shift, slot, _, window, counter) = struct.unpack_from(
+            "<8sIHHHHIIBBIIHQ", h, 16)
+        old = o.Outcome(self.frame("SEALED").payload).running_hash
+        rig = Rig(self, deviceId=device.hex(), deviceClass=device_class, manufacturerCode="%04X" % man, imageType="%04X" % itype,
+                  hardwareVersion="%04X" % hw, runningVersion="%08X" % version, securityCounter=floor, runningImageHash=old.hex(),
+                  slotBytes=slot, blockShiftMax=shift, windowBlocks=window)
+        while rig.m.r["bootEpoch"] < epoch:
+            rig.start()
+        rig.m.commit(originatorCounter=counter)
+
+        def tell(octets):
+            rig.sent.clear()
+            rig.m.on_frame(octets)
+            return list(rig.sent)
+
+        def gives(request, *answers):
+            self.assertEqual([x.hex() for x in tell(self.found["15.7", request])], [self.found["15.7", x].hex() for x in answers], request)
+
+        def signed(request, *answers):
+            """Signatures are random: what they cover must be equal, and they hold."""
+            got = tell(self.found["15.7", request])
+            self.assertEqual(len(got), len(answers))
+            for x, name in zip(got, answers):
+                want = self.found["15.7", name]
+                if len(want) == 226:
+                    self.assertEqual(x[:158].hex(), want[:158].hex())
+                    o.Outcome(x[14:222], self.device)
+                else:
+                    self.assertEqual(x.hex(), want.hex())
+        gives("HELLO of the host", "HELLO of the meter")
+        m, blocks = self.manifest, self.blocks()
+        rig.m.p.window = struct.unpack_from("<I", self.frame("ACCEPT").payload, 8)[0]           # blocks of 256 octets have another
+        low = o.build_manifest(self.keys.manufacturer, self.data, self.header, block_shift=8, manufacturer_code=man, image_type=itype,
+                               file_version=m.file_version, hw_min=m.hw_min, hw_max=m.hw_max, security_counter=2)
+        offer = struct.pack("<BBHI", 0, 0, len(low), 1) + low + self.header + self.gbcs
+        self.assertEqual(tell(o.encode_frame(o.OFFER, 0, 2, offer)), [self.found["15.7", "REFUSE"]])
+        # a session before it, in which 32 octets came in vain: SACK counts them too
+        body = bytearray(self.frame("OFFER").payload)
+        body[4] ^= 1
+        (got,) = tell(o.encode_frame(o.OFFER, 0, 1, bytes(body)))
+        tell(o.encode_frame(o.DATA, o.decode_frame(got).tag, 1, blocks[0][:32]))
+        gives("OFFER", "ACCEPT")
+        tag = self.frame("ACCEPT").tag
+        for block in (0, 1):                                                                  # 1 is lost
+            tell(o.encode_frame(o.DATA, tag, block + 2, blocks[block], block=block))
+        tell(self.found["15.7", "DATA"])
+        rig.now += 0.0125
+        gives("PING", "SACK")
+        gives("MAP of the host", "MAP of the meter")
+        # these two carry 0 or the session's tag (§8): the payloads count
+        for request, answer, size in (("STATE of the host", "STATE of the meter", 48), ("READ_VERSION", "OUTCOME of a version", 144)):
+            (got,), want = tell(self.found["15.7", request]), self.frame(answer)
+            got = o.decode_frame(got)
+            self.assertEqual((got.type, got.seq, got.payload[:size]), (want.type, want.seq, want.payload[:size]))
+        nack = self.frame("NACK")
+        spoilt = bytearray(o.encode_frame(o.DATA, tag, nack.seq, blocks[1], block=1))
+        spoilt[40] ^= 1
+        self.assertEqual(tell(bytes(spoilt)), [self.found["15.7", "NACK"]])
+        tell(o.encode_frame(o.DATA, tag, 5, blocks[2][32:], block=2, offset=32))
+        signed("SEAL", "SEALED", "ALERT")
+        (got,) = tell(self.found["15.7", "ACTIVATE"])
+        self.assertEqual(o.decode_frame(got).payload[0], 3)
+        rig.later(0.1)
+        rig.later(0.4)
+        (got,) = tell(self.found["15.7", "ACTIVATE"])
+        want = self.found["15.7", "OUTCOME"]
+        self.assertEqual(got[:14 + 128].hex(), want[:14 + 128].hex())                         # the start counter comes next
+        self.assertEqual(got[14 + 132:14 + 144].hex(), want[14 + 132:14 + 144].hex())
+        self.assertEqual(o.Outcome(got[14:222], self.device).boot_epoch, epoch + 1)
+
+    def test_abort(self):
+        f = self.frame("ABORT")
+        keys = self.keys
+        rig = Rig(self)
+        image = Image(keys)
+        rig.offer(image)
+        self.assertEqual(rig.ask(f.type, f.payload, o.M_STATE, tag=rig.tag).seq, rig.number)
+        self.assertIsNone(rig.m.session)
+
+    def test_cobs(self):
+        for plain, coded in ((self.found["15.8", "254 octets that are not zero, a zero, and three more"], self.found["15.8", "The same, encoded"]),
+                             (self.found["15.7", "PING"], self.found["15.8", "PING, encoded"])):
+            self.assertEqual(o.cobs_encode(plain) + b"\0", coded)
+            self.assertEqual(o.cobs_decode(coded[:-1]), plain)
+            self.assertEqual(o.StreamDecoder().feed(coded), [plain])
+
+    def test_limits(self):
+        x, mm = read_limits(), meter_module
+        for name, value in dict(
+                ALERT_PAYLOAD_BYTES_MAX=64, AUTHORISATION_BODY_BYTES=o.AUTH.size, AUTHORISATION_BYTES=o.AUTH.size + 128,
+                AUTHORISATION_UNCOUNTERSIGNED_BYTES=o.AUTH.size + 64, BLOCK_COUNT_MAX=mm.BLOCK_COUNT_MAX, CONTAINER_FIXED_BYTES=o.HEAD.size,
+                DAY_MS=mm.ERASE_SECONDS * 1000, ENCODED_FRAME_BYTES_MAX=o.COBS_MAX, ERASES_PER_DAY_MAX=mm.ERASE_BUDGET,
+                FRAME_PAYLOAD_BYTES_MAX=o.PAYLOAD_MAX, MANIFEST_FIXED_BYTES=o.FIXED.size, MANIFEST_BYTES_MIN=o.FIXED.size + 64,
+                OTA_HEADER_BYTES=o.OTA_HEADER.size, OUTCOME_BYTES=o.OUTCOME.size + 64, PART_BYTES_MAX=o.PART_MAX,
+                PACKAGE_BYTES_MAX=152 + 1024 + 10_240_000 + 68 * (10_240_000 >> 8), SACK_FRAMES_MAX=mm.SACK_FRAMES,
+                SESSION_SILENCE_MS_MAX=mm.SILENCE_SECONDS * 1000, TRIAL_STARTS_MAX=mm.TRIAL_STARTS, WINDOW_BLOCKS_MIN=mm.WINDOW_MIN,
+                WINDOW_BLOCKS_MAX=mm.WINDOW_MAX, BLOCK_SHIFT_MIN=8, BLOCK_SHIFT_MAX=16, MAP_BLOCKS_MAX=4096, SACK_RANGES_MAX=32,
+                SACK_DURABLE_OCTETS_MAX=32, SACK_BITMAP_BITS=64, REFUSE_INTERVAL_MS=100, IMAGE_BYTES_MAX=10_240_000).items():
+            self.assertEqual(x[name], value, name)
 
 
 class TestOnAPty(WithKeys):

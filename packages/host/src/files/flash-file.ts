@@ -1,6 +1,14 @@
 /** The flash of a virtual meter in a file: every operation is written through, so that whatever kills the process leaves what flash would hold. */
 import { dirname } from 'node:path';
-import { errnoOf, nodeFiles, writeFully, type FilePort, type Lock, type OpenFile, type ProcessPort } from '@smets1/journal';
+import {
+  errnoOf,
+  nodeFiles,
+  writeFully,
+  type FilePort,
+  type Lock,
+  type OpenFile,
+  type ProcessPort,
+} from '@smets1/journal';
 import { HostError } from '../error.js';
 import { FLASH_FILE_BYTES_MAX } from '../limits.js';
 import { fileFailed } from './atomic-write.js';
