@@ -18,6 +18,12 @@ const steps = [
   { kind: 'prepare', name: 'build', command: ['npm', 'run', '--silent', 'build'], minutesMax: 5 },
   { kind: 'vitest', name: 'vitest', command: ['npm', 'run', '--silent', 'unit:json'], minutesMax: 10 },
   { kind: 'check', name: 'browser', command: ['npm', 'run', '--silent', 'check:browser'], minutesMax: 2 },
+  {
+    kind: 'check',
+    name: 'peers in Python',
+    command: ['/usr/bin/python3', '-m', 'unittest', 'discover', '-s', 'test/interop/python'],
+    minutesMax: 3,
+  },
   { kind: 'check', name: 'corruption', command: ['npm', 'run', '--silent', 'check:corruption'], minutesMax: 5 },
 ];
 
