@@ -117,14 +117,28 @@ function exampleLines() {
   show('Authorisation', three.authorisation, '(body 104, supplier signature, countersignature)');
 
   section('15.6 Outcome');
-  const outcome = checked(protocol.decodeOutcome(octets('outcome')));
-  show(`Outcome of kind ${outcome.kind}, code ${outcome.code}`, three.outcome);
-  same('outcome', toHex(protocol.encodeOutcomeBody(outcome)), three.outcome.slice(0, 2 * 144));
+  // What stands between the 14 octets of header and the CRC-32 of its frame.
+  const signed = frames.OUTCOME.slice(2 * 14, -2 * limits.CRC32_BYTES);
+  const outcome = checked(protocol.decodeOutcome(fromHex(signed)));
+  show(
+    `Outcome of kind ${outcome.kind}, code ${outcome.code}`,
+    signed,
+    `(bootEpoch ${outcome.bootEpoch}: after the restart)`,
+  );
+  same('outcome', toHex(protocol.encodeOutcomeBody(outcome)), signed.slice(0, 2 * 144));
 
   section('15.7 Every message once');
   lines.push(
     '',
     `Frames before COBS. The session tag is the one of §10.4 for bootEpoch 5 and offerNonce \`0BADCAFE\`: \`${sessionTag.toString(16).padStart(8, '0').toUpperCase()}\`, sent \`${toHex(little(sessionTag))}\`.`,
+  );
+  lines.push(
+    '',
+    'These are examples of the format, with the tags and numbers shown, in the order of one plausible conversation of which not every frame is here (the last two',
+    'are of others; every nonce is the same, which a host never does). The meter has a window of 4 blocks, so ACCEPT gives creditBlocks 4. DATA 1 carries block 0;',
+    'DATA 2 carries block 1 and comes with its body spoilt (NACK); DATA 3 carries block 1 again; DATA 4 is shown. So SACK names 4 as highest and 3 and 1 below it,',
+    'not 2; receivedBytes is 320 + 320 + 32, since what came spoilt does not count; two blocks are durable: storedBytes is 640, creditBlocks 4 + 2. ACTIVATE is the one',
+    'said again after the restart, and its OUTCOME has the next bootEpoch.',
   );
   for (const [name, hex] of Object.entries(frames)) {
     same(name, toHex(again(fromHex(hex))), hex);

@@ -83,7 +83,9 @@ export function* sign(role: Role, message: Uint8Array): CryptoTask<Uint8Array> {
 }
 
 /** The contexts that separate what we sign (SPEC.md §2). */
-export const CONTEXTS: Readonly<Record<'manifest' | 'block' | 'authorisation' | 'countersignature' | 'outcome' | 'session', Uint8Array>> = {
+export const CONTEXTS: Readonly<
+  Record<'manifest' | 'block' | 'authorisation' | 'countersignature' | 'outcome' | 'session', Uint8Array>
+> = {
   manifest: context('manifest'),
   block: context('block'),
   authorisation: context('authorisation'),

@@ -23,13 +23,16 @@ export interface Fault<Code extends string> {
 }
 
 export type Checked<T, Code extends string> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly fault: Fault<Code> };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault<Code> };
 
 export function good<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
-export function bad<Code extends string>(code: Code, detail: string, block?: number): { readonly ok: false; readonly fault: Fault<Code> } {
+export function bad<Code extends string>(
+  code: Code,
+  detail: string,
+  block?: number,
+): { readonly ok: false; readonly fault: Fault<Code> } {
   return { ok: false, fault: block === undefined ? { code, detail } : { code, detail, block } };
 }

@@ -19,7 +19,6 @@ export const NONCE_BYTES = 8;
 export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
 
 export const FRAME_PAYLOAD_BYTES_MAX = 8_192;
-export const FRAME_PAYLOAD_BYTES_MIN = 64;
 /** Most octets a decoder collects without a delimiter. */
 export const ENCODED_FRAME_BYTES_MAX = 8_250;
 export const MAP_BLOCKS_MAX = 4_096;
@@ -58,6 +57,8 @@ export const RETRANSMIT_MS_FIRST = 1_000;
 export const REFUSE_INTERVAL_MS = 100;
 /** A transfer that makes nothing durable for so long, while the meter answers, is given up as too noisy. */
 export const NO_PROGRESS_MS_MAX = 60_000;
+/** NACKs that find the signature of one block bad, after which a host sends it no more. */
+export const SIGNATURE_NACKS_MAX = 3;
 /** Most that a host adds to its patience because a paced line delays the meter's SACK. */
 export const ACK_DELAY_MS_MAX = 3_000;
 /** Sessions begun one after the other, no further block becoming durable, before a host gives up. */

@@ -126,14 +126,14 @@ describe('the worked examples of SPEC.md', () => {
       sequence: 3,
       message: {
         highest: 4,
-        bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0),
+        bitmap: Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0),
         creditBlocks: 6,
         heldMs: 12,
         durableCount: 2,
         durableFrom: 0,
         durable: Uint8Array.of(3),
         ranges: [{ block: 2, offsetBytes: 0, lengthBytes: 32 }],
-        receivedBytes: 704,
+        receivedBytes: 672,
         storedBytes: 640,
       },
     });

@@ -166,6 +166,7 @@ export const DCO_EXIT: Readonly<Record<DcoErrorCode, ExitCode>> = {
   'token-file': EXIT.usage,
   'listen-failed': EXIT.port,
   'control-failed': EXIT.usage,
+  'control-trust-changed': EXIT.usage,
   'storage-full': EXIT.storage,
   'storage-failed': EXIT.storage,
   'storage-corrupt': EXIT.storage,
@@ -183,6 +184,7 @@ export const DCO_REFUSAL_EXIT: Readonly<Record<RefusalCode, ExitCode>> = {
   'bad-device-id': EXIT.usage,
   'not-found': EXIT.refused,
   'device-unknown': EXIT.refused,
+  'device-key-missing': EXIT.refused,
   'image-not-held': EXIT.refused,
   'request-id-reused': EXIT.refused,
   'device-list-differs': EXIT.refused,
@@ -196,6 +198,7 @@ export const DCO_REFUSAL_EXIT: Readonly<Record<RefusalCode, ExitCode>> = {
   'too-many-parts': EXIT.refused,
   'part-refused': EXIT.refused,
   'authorisation-refused': EXIT['not-authorised'],
+  'authorisation-revoked': EXIT['not-authorised'],
   'authorisation-mismatch': EXIT['not-authorised'],
   'authorisation-window': EXIT['not-authorised'],
   'execution-in-past': EXIT.refused,
@@ -212,6 +215,9 @@ export const DCO_REFUSAL_EXIT: Readonly<Record<RefusalCode, ExitCode>> = {
 /** What came of a request that a DCO took. Of `refused`, the meter's refusal says more. */
 export const DCO_ENTRY_EXIT: Readonly<Record<EntryCode, ExitCode>> = {
   success: EXIT.done,
+  // Only where the owner allows meters whose key is not known; the report says `attested: false`.
+  'success-unattested': EXIT.done,
+  defect: EXIT.defect,
   accepted: EXIT.done,
   'image-hash-mismatch': EXIT['verify-failed'],
   'gbcs-signature': EXIT['not-authentic'],
@@ -242,4 +248,5 @@ export const DCO_ENTRY_EXIT: Readonly<Record<EntryCode, ExitCode>> = {
   'control-counter': EXIT['not-authorised'],
   'control-rate': EXIT['not-authorised'],
   'control-unavailable': EXIT['not-authorised'],
+  'control-revoked': EXIT['not-authorised'],
 };

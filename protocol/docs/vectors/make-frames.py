@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes frames.json beside this file: every message once as a frame, from SPEC.md alone; none of our code takes part.
 
-Manifest, authorisation and so on are those of three-blocks.json. Two outcomes are signed anew with the device key of make-vectors.py, whose
+Manifest, authorisation and so on are those of three-blocks.json. Three outcomes are signed anew with the device key of make-vectors.py, whose
 ECDSA is randomised: another run gives other signatures over the same messages, and so other SEALED and OUTCOME frames.
 """
 import hashlib
@@ -51,9 +51,9 @@ def cobs(octets):
     return bytes(out + bytes([len(piece) + 1]) + piece) + b"\0"
 
 
-def outcome(kind, code, image_hash, digest, running_hash, nonce, counter=0):
+def outcome(kind, code, image_hash, digest, running_hash, nonce, counter=0, version=0x00010000, floor=3, boot_epoch=5):
     body = b"S1OC" + struct.pack("<BBBB", 1, 0, kind, code) + DEVICE_ID + image_hash + digest + running_hash
-    body += struct.pack("<IIQI8sI", 0x00010000, 3, counter, 5, nonce, 0)
+    body += struct.pack("<IIQI8sI", version, floor, counter, boot_epoch, nonce, 0)
     r, s = decode_dss_signature(DEVICE_KEY.sign(b"smets1-ota/outcome/1\0" + body, ec.ECDSA(hashes.SHA256())))
     s = min(s, N - s)
     return body + r.to_bytes(32, "big") + s.to_bytes(32, "big")
@@ -69,7 +69,7 @@ seed = b"smets1-ota/session/1\0" + struct.pack("<I", boot_epoch) + digest + stru
 TAG = int.from_bytes(hashlib.sha256(seed).digest()[:4], "little") or 1
 manifest = three["manifest"]
 sack_ranges = struct.pack("<HII", 2, 0, 32)
-sack = struct.pack("<I8sIHHHBB", 4, bytes([0b011]) + bytes(7), 6, 12, 2, 0, 1, 1) + bytes([0b11]) + sack_ranges + struct.pack("<II", 704, 640)
+sack = struct.pack("<I8sIHHHBB", 4, bytes([0b101]) + bytes(7), 6, 12, 2, 0, 1, 1) + bytes([0b11]) + sack_ranges + struct.pack("<II", 672, 640)
 
 frames = {
     "HELLO of the host": frame(0x01, struct.pack("<BBH8sIH", 0, 0, 8192, NONCE, 0, 0), 0, 1),
@@ -78,22 +78,24 @@ frames = {
     "OFFER": frame(0x02, struct.pack("<BBHI", 1, 0, len(manifest), offer_nonce) + manifest + ota_header + gbcs, 0, 2),
     "BUSY": frame(0x47, struct.pack("<BBHI", 1, 0, 0, 500), 0, 2),
     "ACCEPT": frame(0x42, struct.pack("<BBHIIHH", 0, 8, 0, offer_nonce, 4, 8192, 0) + digest, TAG, 2),
+    "NACK": frame(0x45, struct.pack("<BBHII", 1, 0, 1, 0, 320), TAG, 2),
     "DATA": frame(0x03, three["manufacturerImage"][512:544], TAG, 4, (2, 0)),
     "PING": frame(0x0A, b"", TAG, 3),
     "SACK": frame(0x44, sack, TAG, 3),
-    "NACK": frame(0x45, struct.pack("<BBHII", 1, 0, 1, 0, 320), TAG, 2),
-    "MAP of the host": frame(0x04, struct.pack("<H", 0), TAG, 5),
-    "MAP of the meter": frame(0x46, struct.pack("<HH", 0, 3) + bytes([0b011]), TAG, 5),
-    "SEAL": frame(0x05, digest + NONCE, TAG, 6),
-    "SEALED": frame(0x48, outcome(1, 0, image_hash, digest, OLD_HASH, NONCE), TAG, 6),
+    "MAP of the host": frame(0x04, struct.pack("<H", 0), TAG, 4),
+    "MAP of the meter": frame(0x46, struct.pack("<HH", 0, 3) + bytes([0b011]), TAG, 4),
+    "STATE of the host": frame(0x08, b"", 0, 5),
+    "STATE of the meter": frame(0x4A, struct.pack("<BBHHH", 1, 0, 2, 3, 0) + digest + struct.pack("<II", boot_epoch, 0x00010000), 0, 5),
+    "READ_VERSION": frame(0x07, NONCE, 0, 6),
+    "OUTCOME of a version": frame(0x49, outcome(3, 0, OLD_HASH, bytes(32), OLD_HASH, NONCE), 0, 6),
+    "SEAL": frame(0x05, digest + NONCE, TAG, 7),
+    "SEALED": frame(0x48, outcome(1, 0, image_hash, digest, OLD_HASH, NONCE), TAG, 7),
     "ALERT": frame(0x4B, struct.pack("<HHI", 0x8F72, 32, 1_700_000_000) + image_hash),
-    "ACTIVATE": frame(0x06, three["authorisation"] + NONCE, 0, 7),
-    "OUTCOME": frame(0x49, three["outcome"], 0, 7),
-    "READ_VERSION": frame(0x07, NONCE, 0, 8),
-    "OUTCOME of a version": frame(0x49, outcome(3, 0, OLD_HASH, bytes(32), OLD_HASH, NONCE), 0, 8),
-    "STATE of the host": frame(0x08, b"", 0, 9),
-    "STATE of the meter": frame(0x4A, struct.pack("<BBHHH", 1, 0, 2, 3, 0) + digest + struct.pack("<II", boot_epoch, 0x00010000), 0, 9),
-    "ABORT": frame(0x09, bytes([1]), TAG, 10),
+    # Said again after the restart and a HELLO with number 9.
+    "ACTIVATE": frame(0x06, three["authorisation"] + NONCE, 0, 10),
+    "OUTCOME": frame(0x49, outcome(2, 0, image_hash, digest, image_hash, NONCE, 0x0102030405060708, 0x00020001, 7, boot_epoch + 1), 0, 10),
+    # Of other conversations.
+    "ABORT": frame(0x09, bytes([1]), TAG, 7),
     "REFUSE": frame(0x43, struct.pack("<HBBI", 14, 2, 0, 3), 0, 2),
 }
 run = bytes(range(1, 255)) + b"\0" + bytes(range(1, 4))

@@ -10,6 +10,7 @@ import { blocksOf } from '../staging/block-map.js';
 import { BenchReceiver, dataOf } from '../test-support/bench-receiver.test-support.js';
 import { modelImage } from '../test-support/model-image.test-support.js';
 import { rangesOf, wholeBlock, withFragment } from './open-blocks.js';
+import { stepReceiver } from './receiver.js';
 
 const image = modelImage({ bytes: 256 * 40 });
 const images = [image];
@@ -211,6 +212,32 @@ describe('SACK', () => {
     expect(bench.last(ping)).toMatchObject({ creditBlocks: 4, durableCount: 3 });
   });
 
+  it('gives credit for a block of the session before, which a host that does not know it opens again', () => {
+    // What a slow flash says after the next session began.
+    const recorded = { kind: 'blocks-recorded', blocks: [0, 1], ok: true } as const;
+    let { state } = receiving({ device: { windowBytes: 1_024 } }).meter;
+    for (let times = 0; times < 2; times++) {
+      state = stepReceiver(state, recorded, 0).state;
+      const heard = {
+        kind: 'message',
+        envelope: { sessionTag: state.session!.tag, sequence: 9, message: ping },
+      } as const;
+      const { effects } = stepReceiver(state, { kind: 'heard', received: heard }, 0);
+      expect(effects).toMatchObject([{ envelope: { message: { creditBlocks: 6, durableCount: 2 } } }]);
+    }
+  });
+
+  it('that a gap provokes is no answer to the PING that waits', () => {
+    const bench = receiving({ workMs: { 'record-blocks': 300 } });
+    bench.ask(dataOf(image, 0));
+    expect(bench.say(ping)).toEqual([]);
+    bench.dataSequence++;
+    expect(bench.say(dataOf(image, 3, 0, 10))).toMatchObject([{ kind: 'sack', durableCount: 0 }]);
+    expect(bench.heard).toMatchObject([{ sequence: 0 }]);
+    bench.settle();
+    expect(bench.heard.slice(1)).toMatchObject([{ sequence: 2, message: { kind: 'sack', durableCount: 1 } }]);
+  });
+
   it('comes at most once for every two blocks on a clean line', () => {
     const bench = receiving({ device: { windowBytes: 65_536 } });
     const sacks = bench.send(image, whole).filter(({ kind }) => kind === 'sack');
@@ -227,8 +254,9 @@ describe('SACK', () => {
     expect(bench.say(dataOf(image, 0, 0, 10))).toMatchObject([{ kind: 'sack' }]);
   });
 
-  it('says the time since the highest frame came, and 65,535 when it is longer', () => {
+  it('says the time since the highest frame came, and 65,535 when it is longer or none came', () => {
     const bench = receiving();
+    expect(bench.say(ping)).toMatchObject([{ highest: 0, heldMs: 65_535 }]);
     bench.say(dataOf(image, 0, 0, 10));
     bench.world.nowMs += 1_234;
     expect(bench.say(ping)).toMatchObject([{ heldMs: 1_234 }]);

@@ -49,7 +49,7 @@ export function onData(state: Receiving, data: Data, sequence: number, nowMs: nu
   }
   const known = session.open.find(({ block }) => block === data.block);
   const durable = hasBlock(held.map, data.block);
-  // No room: as if the line had lost it. A host that keeps to its credit never meets this.
+  // No room: as if the line had lost it. A host that keeps to its credit meets this only when blocks of an earlier session gave some of it.
   if (known === undefined && !durable && session.open.length >= session.windowBlocks) return to(state);
   const { state: heard, gap } = counted(state, sequence, nowMs, data.octets.length);
   const effects: ReceiverEffect[] = [];
@@ -129,11 +129,12 @@ export function onBlocksRecorded(
   if (!hasSession(state)) return to(state);
   if (!input.ok) return storageFailed(state);
   const { session, held, tally } = state;
-  // The record may have been asked for by the session before this one: its blocks are durable all the same, but were not opened in this one.
+  // The record may have been asked for by the session before this one: its blocks are durable all the same, and give credit, since a host that
+  // does not know it yet opens them again.
   const fresh = input.blocks.filter((block) => !hasBlock(held.map, block));
   const storedBytes = fresh.reduce((sum, block) => sum + blockBytes(held.manifest, block), 0);
   const open = session.open.filter(({ block }) => !input.blocks.includes(block));
-  const durableInSession = session.durableInSession + session.open.length - open.length;
+  const durableInSession = session.durableInSession + fresh.length;
   const next: Receiving = {
     ...state,
     held: markDurable(held, fresh),
@@ -246,7 +247,7 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
     highest: session.highest,
     bitmap: octetsOf(session.received),
     creditBlocks: session.windowBlocks + session.durableInSession,
-    heldMs: Math.min(0xffff, Math.max(0, Math.round(nowMs - session.highestAtMs))),
+    heldMs: session.highest === 0 ? 0xffff : Math.min(0xffff, Math.max(0, Math.round(nowMs - session.highestAtMs))),
     durableCount: map.durableCount,
     durableFrom,
     durable,
@@ -259,7 +260,8 @@ function withSack(state: Receiving, sequence: number, nowMs: number, before: rea
     durableAtLastSack: session.durableInSession,
     framesSinceSack: 0,
     lastSackAtMs: nowMs,
-    pingToAnswer: undefined,
+    // A SACK that nobody asked for is no answer: the PING still earns its own.
+    pingToAnswer: sequence === 0 ? session.pingToAnswer : undefined,
   };
   return { state: { ...state, session: said }, effects: [...before, sack] };
 }

@@ -64,18 +64,25 @@ function exchangeMsOf(state: SenderState, message: HostMessage): number {
 /** The request again, if its time has come. */
 export function askAgain(state: SenderState, request: PendingRequest, nowMs: number): SenderStep {
   if (nowMs < request.nextAtMs) return to(state);
-  if (nowMs - request.askedAtMs > BUSY_MS_MAX)
-    return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
   const intervalMs = Math.min(2 * request.intervalMs, REQUEST_RETRY_MS_MAX);
   const later: PendingRequest = { ...request, intervalMs, nextAtMs: nowMs + intervalMs + request.exchangeMs };
   return to(reasked(state, later), sendOne(request.sessionTag, request.sequence, request.message));
+}
+
+/** When no BUSY and no other word keeps the request alive any longer. */
+export function requestEndsAtMs(request: PendingRequest): number {
+  return request.askedAtMs + request.exchangeMs + BUSY_MS_MAX;
+}
+
+export function unanswered(state: SenderState, request: PendingRequest): SenderStep {
+  return fail(state, 'interrupted', `${request.message.kind} had no answer in ${BUSY_MS_MAX} ms`);
 }
 
 /** BUSY: a sign of life; the request waits as long as the meter thinks it needs. */
 export function postpone(state: SenderState, request: PendingRequest, etaMs: number, nowMs: number): SenderState {
   const waitMs = Math.min(Math.max(etaMs, BUSY_POLL_MS_MIN), REQUEST_RETRY_MS_MAX);
   const later: PendingRequest = { ...request, intervalMs: REQUEST_RETRY_MS, nextAtMs: nowMs + waitMs };
-  return { ...reasked(state, later), busySinceMs: state.busySinceMs ?? nowMs };
+  return reasked(state, later);
 }
 
 /** The state with its request replaced; a map that is being gathered stays. */

@@ -5,144 +5,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../authorisation/outcome.js';
-import { encodeHostMessage, type Envelope } from '../message/envelope.js';
+import type { Envelope } from '../message/envelope.js';
 import type { HostMessage } from '../message/host-messages.js';
-import type { MeterHello, MeterMessage } from '../message/meter-messages.js';
+import type { MeterMessage } from '../message/meter-messages.js';
 import { FRAME_PAYLOAD_BYTES_MAX } from '../limits.js';
 import { REFUSAL_CODES } from '../refusal.js';
 import { authorisationFor, DEVICE_ID, modelImage, planOf } from '../test-support/model-image.test-support.js';
-import { below, chanceOf, randomOctets, World } from '../test-support/world.test-support.js';
-import { startSender, stepSender, wakeSenderAtMs } from './sender.js';
-import type { SenderInput, SenderPlan, SenderResult, SenderState } from './sender-types.js';
-
-const image = modelImage({ bytes: 256 * 12 });
-const DAY_MS = 86_400_000;
-
-type Answer = Omit<Envelope<MeterMessage>, 'message'> & { readonly message: MeterMessage };
-type Answers = (said: Envelope<HostMessage>, host: LonelyHost) => readonly Answer[];
-
-/** A host, and whatever `answers`. */
-class LonelyHost {
-  readonly world = new World();
-  state: SenderState;
-  sent = 0;
-  outcome: Outcome | undefined;
-  attested = true;
-  private readonly answers: Answers;
-
-  constructor(plan: SenderPlan, answers: Answers) {
-    this.answers = answers;
-    this.state = startSender(plan, 0);
-    this.give({ kind: 'link-up' });
-  }
-
-  run(): SenderResult {
-    this.world.run(DAY_MS * 30, () => this.state.phase.kind === 'ended' || this.world.events > 500_000);
-    const { phase } = this.state;
-    if (phase.kind !== 'ended')
-      throw new Error(`still ${phase.kind} after ${this.world.events} events and ${this.world.nowMs} ms`);
-    return phase.result;
-  }
-
-  give(input: SenderInput): void {
-    const { state, effects } = stepSender(this.state, input, this.world.nowMs);
-    this.state = state;
-    for (const effect of effects) {
-      if (effect.kind === 'check-outcome') {
-        const { outcome, attested } = this;
-        this.world.in(1, () => this.give({ kind: 'outcome-checked', outcome, attested }));
-      }
-      if (effect.kind !== 'send') continue;
-      this.sent++;
-      expect(encodeHostMessage(effect.envelope).length).toBeLessThanOrEqual(FRAME_PAYLOAD_BYTES_MAX + 24);
-      for (const envelope of this.answers(effect.envelope, this)) {
-        this.world.in(10, () => this.give({ kind: 'heard', received: { kind: 'message', envelope } }));
-      }
-    }
-    const wakeAtMs = wakeSenderAtMs(state);
-    if (wakeAtMs !== undefined && Number.isFinite(wakeAtMs)) {
-      this.world.at(wakeAtMs, () => {
-        if (wakeSenderAtMs(this.state) === wakeAtMs) this.give({ kind: 'tick' });
-      });
-    }
-  }
-}
-
-const hello = (nonce: Uint8Array, given: Partial<MeterHello> = {}): MeterHello => ({
-  kind: 'meter-hello',
-  minor: 0,
-  frameBytesMax: 8_192,
-  nonce,
-  deviceId: DEVICE_ID,
-  bootEpoch: 1,
-  deviceClass: 1,
-  manufacturerCode: 0x121d,
-  imageType: 1,
-  hardwareVersion: 0x1150,
-  runningVersion: 1,
-  securityCounter: 1,
-  phase: 'empty',
-  blockShiftMax: 16,
-  slotBytes: 1_000_000,
-  blockCountMax: 65_535,
-  windowBlocks: 16,
-  originatorCounter: 0n,
-  ...given,
-});
-
-const sackNothing = {
-  kind: 'sack',
-  highest: 0,
-  bitmap: new Uint8Array(8),
-  creditBlocks: 16,
-  heldMs: 0,
-  durableCount: 0,
-  durableFrom: 0,
-  durable: new Uint8Array(0),
-  ranges: [],
-  receivedBytes: 0,
-  storedBytes: 0,
-} as const;
-
-/** A meter that is right up to some kind of message, and answers that one and what follows as told. */
-function until(
-  own: Partial<
-    Record<
-      HostMessage['kind'],
-      (said: Envelope<HostMessage>, host: LonelyHost) => MeterMessage | readonly MeterMessage[]
-    >
-  >,
-): Answers {
-  return (said, host) => {
-    const { message, sequence } = said;
-    const mine = own[message.kind]?.(said, host);
-    const reply = (answer: MeterMessage): Answer => ({ sessionTag: 7, sequence, message: answer });
-    if (mine !== undefined) return ('kind' in mine ? [mine] : mine).map(reply);
-    switch (message.kind) {
-      case 'hello':
-        return [reply(hello(message.nonce))];
-      case 'offer': {
-        const { manifestDigest } = image;
-        return [
-          reply({
-            kind: 'accept',
-            status: 'send',
-            blockShift: 8,
-            durableCount: 0,
-            offerNonce: message.offerNonce,
-            creditBlocks: 16,
-            frameBytesMax: 8_192,
-            manifestDigest,
-          }),
-        ];
-      }
-      case 'ping':
-        return [reply(sackNothing)];
-      default:
-        return [];
-    }
-  };
-}
+import { hello, image, LonelyHost, sackNothing, until, type Answer } from '../test-support/lonely-host.test-support.js';
+import { below, chanceOf, randomOctets } from '../test-support/world.test-support.js';
+import type { SenderPlan, SenderResult } from './sender-types.js';
 
 const busy = (etaMs: number) => (): MeterMessage => ({ kind: 'busy', cause: 'checking', etaMs });
 const refuse = (code: number) => (): MeterMessage => ({ kind: 'refuse', code, requestType: 2, detail: 5 });
@@ -160,6 +31,15 @@ const acceptWith =
     manifestDigest: image.manifestDigest,
     ...given,
   });
+
+/** The meter says `word` every `everyMs`, whatever the host says. */
+function chatter(host: LonelyHost, everyMs: number, word: () => Answer): void {
+  host.world.in(everyMs, () => {
+    if (host.state.phase.kind === 'ended') return;
+    host.give({ kind: 'heard', received: { kind: 'message', envelope: word() } });
+    chatter(host, everyMs, word);
+  });
+}
 
 describe('a host before a meter that', () => {
   const run = (
@@ -230,6 +110,7 @@ describe('a host before a meter that', () => {
       const { result, host } = run({ offer: acceptWith({ frameBytesMax }) });
       expect(result).toMatchObject({ kind: 'failed', reason: 'too-noisy' });
       expect(host.state.stats.dataFrames).toBeGreaterThan(0);
+      expect(host.longestBytes).toBeLessThanOrEqual(FRAME_PAYLOAD_BYTES_MAX + 24);
     }
   });
 
@@ -266,16 +147,72 @@ describe('a host before a meter that', () => {
         data: ({ sequence }) => (sequence < 100 ? nacks : []),
       }),
     );
-    const answers = host as unknown as { answers: Answers };
-    const honest = answers.answers;
-    // Cause 2 names no frame.
-    answers.answers = (said, me) =>
-      honest(said, me).map((answer) => (answer.message.kind === 'nack' ? { ...answer, sequence: 0 } : answer));
+    expect(host.run()).toMatchObject({
+      kind: 'failed',
+      reason: 'not-authentic',
+      detail: 'the meter finds the signature of block 0 bad; it was sent 3 times',
+    });
+    expect(host.world.nowMs).toBeLessThan(1_000);
+    expect(host.sent).toBeLessThan(150);
+  });
+
+  it('finds a signature bad twice, and then not, is given the image', () => {
+    const bad = { kind: 'nack', cause: 'signature', block: 3, offsetBytes: 0, lengthBytes: 320 } as const;
+    let nacks = 0;
+    const host = new LonelyHost(
+      planOf({ image }),
+      until({
+        ping: () => sackNothing,
+        data: ({ message }) => {
+          if (message.kind !== 'data' || message.block !== 3) return [];
+          return nacks++ < 2 ? bad : allDurable;
+        },
+      }),
+    );
     host.world.run(1_000);
+    expect(nacks).toBe(3);
+    expect(host.state.phase).toMatchObject({ kind: 'asking', request: { message: { kind: 'seal' } } });
+  });
+
+  it('speaks without end and makes nothing durable is left after a minute', () => {
+    const host = new LonelyHost(planOf({ image }), until({}));
+    chatter(host, 100, () => ({ sessionTag: 7, sequence: 0, message: sackNothing }));
+    expect(host.run()).toMatchObject({ kind: 'failed', reason: 'too-noisy' });
+    expect(host.world.nowMs).toBeLessThan(61_000);
+  });
+
+  it('is busy without end, now and then with another word, is left after ten minutes', () => {
+    const words = [busy(100)(), { kind: 'alert', alertCode: 1, timestampS: 0, payload: new Uint8Array(0) } as const];
+    for (const message of [...words, sackNothing]) {
+      const host = new LonelyHost(planOf({ image }), until({ offer: busy(4_000) }));
+      let said = 0;
+      chatter(host, 40, () => ({ sessionTag: 7, sequence: 2, message: said++ % 2 === 0 ? words[0]! : message }));
+      expect(host.run()).toMatchObject({ kind: 'failed', reason: 'interrupted' });
+      expect(host.world.nowMs).toBeLessThan(601_000);
+    }
+  });
+
+  it('acknowledges 40,000 blocks and makes none durable is sent no more than the largest window', () => {
+    const many = modelImage({ bytes: 256 * 40_000 });
+    let highest = 0;
+    const host = new LonelyHost(
+      planOf({ image: many }),
+      until({
+        offer: acceptWith({ manifestDigest: many.manifestDigest, creditBlocks: 0xffffffff }),
+        ping: () => ({ ...sackNothing, highest, bitmap: new Uint8Array(8).fill(0xff), creditBlocks: 0xffffffff }),
+        data: ({ sequence }) => {
+          highest = Math.max(highest, sequence);
+          return { ...sackNothing, highest, bitmap: new Uint8Array(8).fill(0xff), creditBlocks: 0xffffffff };
+        },
+      }),
+    );
+    host.world.run(30_000);
     const { phase } = host.state;
-    // One entry a block, and what is out: no number of NACKs makes it more.
-    expect(phase.kind === 'sending' && phase.transfer.repairs.length).toBeLessThanOrEqual(12);
-    expect(phase.kind === 'sending' && phase.transfer.inFlight.length).toBeLessThanOrEqual(1_024);
+    if (phase.kind !== 'sending') throw new Error(phase.kind);
+    expect(phase.transfer.open.length).toBe(256);
+    expect(phase.transfer.openedCount).toBe(256);
+    expect(phase.transfer.repairs.length).toBeLessThanOrEqual(256);
+    expect(host.run()).toMatchObject({ kind: 'failed', reason: 'too-noisy' });
   });
 
   it('is another meter than was meant, or becomes one, is not spoken to any more', () => {
@@ -365,6 +302,7 @@ describe('a host before a meter that', () => {
           },
         );
         const result = host.run();
+        expect(host.longestBytes).toBeLessThanOrEqual(FRAME_PAYLOAD_BYTES_MAX + 24);
         kinds.add(result.kind === 'done' ? result.what : result.reason);
         expect(result.kind).toBe('failed');
       }),
@@ -437,6 +375,25 @@ describe('a host believes', () => {
     });
     expect(run({ nonce: new Uint8Array(8) }, {})).toMatchObject({ reason: 'interrupted' });
     expect(run({ kind: 'version' }, {})).toMatchObject({ reason: 'interrupted' });
+  });
+
+  it('no success of an activation that is not the one authorised, with and without an image at hand', () => {
+    const other = new Uint8Array(32);
+    for (const withImage of [{}, { image: undefined }]) {
+      const plan = { authorisation, ...withImage };
+      expect(run({}, runs, plan)).toMatchObject({ kind: 'done', what: 'activated' });
+      for (const wrong of [
+        { runningHash: other },
+        { imageHash: other },
+        { manifestDigest: other },
+        { originatorCounter: 6n },
+      ]) {
+        expect(run({}, { ...runs, ...wrong }, plan), Object.keys(wrong)[0]).toMatchObject({
+          kind: 'failed',
+          reason: 'activation-failed',
+        });
+      }
+    }
   });
 
   it('*finished* reported for *failed*: every code but success is a failure, each with its reason', () => {

@@ -1,4 +1,5 @@
 /** What a signed outcome means for the plan. A success is believed only with our nonce, the meter that was meant, and the image sent. */
+import { decodeAuthorisation } from '../authorisation/authorisation.js';
 import type { Outcome } from '../authorisation/outcome.js';
 import { equalOctets } from '../layout/octets.js';
 import { end, event, fail, to } from './asking.js';
@@ -57,6 +58,14 @@ function onActivated(state: SenderState, outcome: Outcome, attested: boolean): S
           detail: 'the meter runs another image than was sent',
         });
       }
+      if (!isAsAuthorised(state, outcome)) {
+        return end(state, {
+          kind: 'failed',
+          reason: 'activation-failed',
+          outcome,
+          detail: 'the meter signed the success of another activation than was authorised',
+        });
+      }
       return end(state, {
         kind: 'done',
         what: state.milestone === 'running' ? 'already-running' : 'activated',
@@ -78,6 +87,19 @@ function onActivated(state: SenderState, outcome: Outcome, attested: boolean): S
         detail: `the meter answers ${outcome.code}`,
       });
   }
+}
+
+/** What runs is what the authorisation named, and it was this authorisation that did it: an image need not be at hand to know that. */
+function isAsAuthorised({ plan }: SenderState, outcome: Outcome): boolean {
+  const decoded = plan.authorisation === undefined ? undefined : decodeAuthorisation(plan.authorisation);
+  if (decoded?.ok !== true) return false;
+  const { imageHash, manifestDigest, originatorCounter } = decoded.value;
+  return (
+    equalOctets(outcome.runningHash, imageHash) &&
+    equalOctets(outcome.imageHash, imageHash) &&
+    equalOctets(outcome.manifestDigest, manifestDigest) &&
+    outcome.originatorCounter === originatorCounter
+  );
 }
 
 function onVersion(state: SenderState, outcome: Outcome, attested: boolean): SenderStep {

@@ -97,7 +97,6 @@ export interface SenderState {
   readonly milestone: Milestone;
   readonly meter: MeterHello | undefined;
   readonly heardAtMs: number;
-  readonly busySinceMs: number | undefined;
   readonly nextRequest: number;
   /** Most blocks ever known to be durable, and the sessions lost since that number last rose. */
   readonly durableBest: number;

@@ -2,14 +2,36 @@
  * The host's side of the conversation: find the meter, offer, fill the holes, seal, activate, believe only what is signed (SPEC.md §10).
  * Every step is idempotent at the meter, so whatever is lost is said again, and a new link begins with HELLO.
  */
-import { BUSY_MS_MAX, KEEPALIVE_MS, SILENCE_MS_MAX } from '../limits.js';
+import { KEEPALIVE_MS, SILENCE_MS_MAX } from '../limits.js';
 import { equalOctets, toHex } from '../layout/octets.js';
 import type { Received } from '../message/envelope.js';
 import type { MeterHello, MeterMessage } from '../message/meter-messages.js';
 import { refusalOf } from '../refusal.js';
-import { ask, askAgain, event, fail, failRefused, greet, greetAgain, nonceOf, postpone, to } from './asking.js';
+import {
+  ask,
+  askAgain,
+  event,
+  fail,
+  failRefused,
+  greet,
+  greetAgain,
+  nonceOf,
+  postpone,
+  requestEndsAtMs,
+  to,
+  unanswered,
+} from './asking.js';
 import { onOutcomeChecked } from './outcome.js';
-import { afterSealed, onAccept, onMap, onTransferMessage, onTransferTick, transferDeadlineMs } from './sending.js';
+import {
+  afterSealed,
+  onAccept,
+  onMap,
+  onTransferMessage,
+  onTransferTick,
+  stalled,
+  transferDeadlineMs,
+  transferEndsAtMs,
+} from './sending.js';
 import type { PendingRequest, SenderInput, SenderPlan, SenderState, SenderStep } from './sender-types.js';
 
 export function startSender(plan: SenderPlan, nowMs: number): SenderState {
@@ -19,7 +41,6 @@ export function startSender(plan: SenderPlan, nowMs: number): SenderState {
     milestone: 'start',
     meter: undefined,
     heardAtMs: nowMs,
-    busySinceMs: undefined,
     nextRequest: 1,
     durableBest: 0,
     inVain: 0,
@@ -38,10 +59,36 @@ export function startSender(plan: SenderPlan, nowMs: number): SenderState {
 
 /** Next state and what the host must do. Total: no octets of a peer make it throw. */
 export function stepSender(state: SenderState, input: SenderInput, nowMs: number): SenderStep {
+  return inTime(stepFreely(state, input, nowMs), nowMs);
+}
+
+/** Patience ends at whatever comes, not only in a tick: a meter that speaks without end puts every tick off. */
+function inTime(step: SenderStep, nowMs: number): SenderStep {
+  const ended = overdue(step.state, nowMs);
+  return ended === undefined
+    ? step
+    : to(ended.state, ...step.effects.filter(({ kind }) => kind === 'event'), ...ended.effects);
+}
+
+function overdue(state: SenderState, nowMs: number): SenderStep | undefined {
+  const { phase } = state;
+  switch (phase.kind) {
+    case 'asking':
+      return nowMs >= requestEndsAtMs(phase.request) ? unanswered(state, phase.request) : undefined;
+    case 'sending':
+      return nowMs >= transferEndsAtMs(state, phase.transfer) ? stalled(state, phase.transfer) : undefined;
+    case 'waiting-for-link':
+    case 'checking':
+    case 'ended':
+      return undefined;
+  }
+}
+
+function stepFreely(state: SenderState, input: SenderInput, nowMs: number): SenderStep {
   if (state.phase.kind === 'ended') return to(state);
   switch (input.kind) {
     case 'link-up':
-      return greet({ ...state, heardAtMs: nowMs, busySinceMs: undefined }, nowMs);
+      return greet({ ...state, heardAtMs: nowMs }, nowMs);
     case 'link-down':
       return to({ ...state, phase: { kind: 'waiting-for-link' } });
     case 'give-up':
@@ -59,9 +106,14 @@ export function stepSender(state: SenderState, input: SenderInput, nowMs: number
 export function wakeSenderAtMs(state: SenderState): number | undefined {
   switch (state.phase.kind) {
     case 'asking':
-      return Math.min(state.phase.request.nextAtMs, deadAtMs(state));
+      return Math.min(state.phase.request.nextAtMs, deadAtMs(state), requestEndsAtMs(state.phase.request));
     case 'sending':
-      return Math.min(transferDeadlineMs(state.phase.transfer), deadAtMs(state), keepaliveAtMs(state));
+      return Math.min(
+        transferDeadlineMs(state.phase.transfer),
+        deadAtMs(state),
+        keepaliveAtMs(state),
+        transferEndsAtMs(state, state.phase.transfer),
+      );
     case 'waiting-for-link':
     case 'checking':
     case 'ended':
@@ -93,20 +145,11 @@ function keepaliveAtMs(state: SenderState): number {
 function onHeard(state: SenderState, received: Received<MeterMessage>, nowMs: number): SenderStep {
   if (received.kind !== 'message') return to(state);
   const { message, sequence, sessionTag } = received.envelope;
-  const heard: SenderState = {
-    ...state,
-    heardAtMs: nowMs,
-    busySinceMs: isBusy(message) ? state.busySinceMs : undefined,
-  };
+  const heard: SenderState = { ...state, heardAtMs: nowMs };
   if (message.kind === 'alert') return to(heard, event({ kind: 'alert', alertCode: message.alertCode }));
   if (heard.phase.kind === 'sending') return onTransferMessage(heard, heard.phase.transfer, received.envelope, nowMs);
   if (heard.phase.kind !== 'asking' || sequence !== heard.phase.request.sequence) return to(heard);
   return onAnswer(heard, heard.phase.request, message, sessionTag, nowMs);
-}
-
-/** Also a refusal that only says "later". */
-function isBusy(message: MeterMessage): boolean {
-  return message.kind === 'busy' || (message.kind === 'refuse' && refusalOf(message.code) === 'busyWithOther');
 }
 
 function onAnswer(
@@ -117,9 +160,6 @@ function onAnswer(
   nowMs: number,
 ): SenderStep {
   const asked = request.message;
-  if (isBusy(message) && nowMs - (state.busySinceMs ?? nowMs) > BUSY_MS_MAX) {
-    return fail(state, 'interrupted', `the meter was busy for ${BUSY_MS_MAX} ms`);
-  }
   if (message.kind === 'busy') {
     return to(
       postpone(state, request, message.etaMs, nowMs),

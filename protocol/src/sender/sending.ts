@@ -1,5 +1,5 @@
 /** From ACCEPT to the last durable block. */
-import { NO_PROGRESS_MS_MAX } from '../limits.js';
+import { NO_PROGRESS_MS_MAX, SIGNATURE_NACKS_MAX } from '../limits.js';
 import { equalOctets } from '../layout/octets.js';
 import type { Envelope } from '../message/envelope.js';
 import type { Offer } from '../message/host-messages.js';
@@ -87,7 +87,7 @@ export function onTransferMessage(
     case 'nack':
       if (sessionTag !== transfer.sessionTag) return to(state);
       if (message.cause === 'outside') return failRefused(state, 1, message.block);
-      return pump(state, onNack(transfer, message.cause === 'spoilt' ? sequence : 0, message), nowMs);
+      return onBlockNack(state, onNack(transfer, message.cause === 'spoilt' ? sequence : 0, message), nowMs);
     case 'refuse':
       if (refusalOf(message.code) === 'noSession' && sessionTag === transfer.sessionTag)
         return lost(state, transfer, nowMs);
@@ -99,19 +99,36 @@ export function onTransferMessage(
   }
 }
 
+/** A block that goes again, unless the meter has found its signature bad too often: then no line is to blame. */
+function onBlockNack(state: SenderState, transfer: Transfer, nowMs: number): SenderStep {
+  const bad = transfer.badSignatures.find(({ count }) => count >= SIGNATURE_NACKS_MAX);
+  if (bad === undefined) return pump(state, transfer, nowMs);
+  return fail(
+    withStats(state, transfer),
+    'not-authentic',
+    `the meter finds the signature of block ${bad.block} bad; it was sent ${bad.count} times`,
+  );
+}
+
 export function onTransferTick(state: SenderState, transfer: Transfer, silent: boolean, nowMs: number): SenderStep {
-  if (nowMs - transfer.progressAtMs > noProgressMsMax(state, transfer)) {
-    return fail(
-      withStats(state, transfer),
-      'too-noisy',
-      `no block became durable in ${NO_PROGRESS_MS_MAX} ms; ${transfer.lostFrames} frames were lost`,
-    );
-  }
   if (nowMs < transfer.probeAtMs && !silent) return pump(state, transfer, nowMs);
   const request = state.nextRequest;
   const probing = withProbe(transfer, request, nowMs);
   const pumped = pump({ ...state, nextRequest: request + 1 }, probing, nowMs);
   return to(pumped.state, sendOne(transfer.sessionTag, request, { kind: 'ping' }), ...pumped.effects);
+}
+
+/** When a transfer in which nothing becomes durable is given up. */
+export function transferEndsAtMs(state: SenderState, transfer: Transfer): number {
+  return transfer.progressAtMs + noProgressMsMax(state, transfer);
+}
+
+export function stalled(state: SenderState, transfer: Transfer): SenderStep {
+  return fail(
+    withStats(state, transfer),
+    'too-noisy',
+    `no block became durable in ${noProgressMsMax(state, transfer)} ms; ${transfer.lostFrames} frames were lost`,
+  );
 }
 
 /** When the transfer wants to be woken: to probe, or because the pace allows the next frame. */
@@ -214,5 +231,5 @@ function counted(state: SenderState, transfer: Transfer, sack: Sack, answers: nu
 function noProgressMsMax(state: SenderState, transfer: Transfer): number {
   const rate = state.plan.octetsPerSecond;
   const blockMs = rate === undefined ? 0 : ((transfer.blockBytes[0] ?? 0) * 1000) / rate;
-  return Math.max(NO_PROGRESS_MS_MAX, 8 * blockMs);
+  return Math.max(NO_PROGRESS_MS_MAX, Math.ceil(8 * blockMs));
 }

@@ -12,19 +12,12 @@ import {
   PROBES_MAX,
   REORDER_FRAMES,
   SACK_AGE_MS_MAX,
+  WINDOW_BLOCKS_MAX,
   WINDOW_BYTES,
 } from '../limits.js';
 import { DATA_OVERHEAD_BYTES } from '../frame/frame.js';
 import type { BlockRange, Sack } from '../message/sack.js';
-import {
-  emptyMap,
-  hasBlock,
-  isWhole,
-  withBitmap,
-  withBlocks,
-  withBlocksBelow,
-  type BlockMap,
-} from '../staging/block-map.js';
+import { emptyMap, hasBlock, isWhole, withBitmap, withBlocksBelow, type BlockMap } from '../staging/block-map.js';
 import { UNKNOWN_ROUND_TRIP, backedOff, withSample, type RoundTrip } from './round-trip.js';
 
 export interface InFlight extends BlockRange {
@@ -39,12 +32,20 @@ export interface Probe {
   readonly sentAtMs: number;
 }
 
+export interface BadSignature {
+  readonly block: number;
+  readonly count: number;
+}
+
 export interface Transfer {
   readonly sessionTag: number;
   readonly blockBytes: readonly number[];
   readonly durable: BlockMap;
-  /** Blocks of which something was sent in this session. */
-  readonly opened: BlockMap;
+  /** How many blocks something was sent of in this session; of these, the ones not durable yet, in that order. */
+  readonly openedCount: number;
+  readonly open: readonly number[];
+  /** How often the meter found the signature of an open block bad. */
+  readonly badSignatures: readonly BadSignature[];
   readonly creditBlocks: number;
   /** Next block to open is at or after this one. */
   readonly cursor: number;
@@ -96,7 +97,9 @@ export function startTransfer(start: TransferStart, nowMs: number): Transfer {
     sessionTag,
     blockBytes,
     durable: emptyMap(blockBytes.length),
-    opened: emptyMap(blockBytes.length),
+    openedCount: 0,
+    open: [],
+    badSignatures: [],
     creditBlocks,
     cursor: 0,
     fresh: undefined,
@@ -223,6 +226,8 @@ export function onSack(transfer: Transfer, sack: Sack, answers: number, nowMs: n
   const next: Transfer = {
     ...transfer,
     durable: known,
+    open: progress ? transfer.open.filter((block) => !hasBlock(known, block)) : transfer.open,
+    badSignatures: transfer.badSignatures.filter(({ block }) => !hasBlock(known, block)),
     creditBlocks: Math.max(transfer.creditBlocks, sack.creditBlocks),
     inFlight: stays,
     outBytes,
@@ -243,11 +248,15 @@ export function onNack(transfer: Transfer, sequence: number, range: BlockRange):
   if (hasBlock(transfer.durable, range.block)) return transfer;
   if (sequence === 0) {
     // The block as a whole instead of what was to be repaired of it, so that no number of NACKs makes the list longer than the image has blocks.
-    if (!hasBlock(transfer.opened, range.block)) return transfer;
+    if (!transfer.open.includes(range.block)) return transfer;
     const { block, offsetBytes, lengthBytes } = range;
     return {
       ...transfer,
       repairs: [...transfer.repairs.filter((repair) => repair.block !== block), { block, offsetBytes, lengthBytes }],
+      badSignatures: [
+        ...transfer.badSignatures.filter((bad) => bad.block !== block),
+        { block, count: (transfer.badSignatures.find((bad) => bad.block === block)?.count ?? 0) + 1 },
+      ],
     };
   }
   const frame = transfer.inFlight.find((out) => out.sequence === sequence);
@@ -274,12 +283,20 @@ function nextPiece(transfer: Transfer): Piece | undefined {
     const { head, rest } = cut(transfer.fresh, fragmentBytes);
     return { transfer: { ...transfer, fresh: rest }, range: head };
   }
-  if (transfer.opened.durableCount >= transfer.creditBlocks) return undefined;
+  if (transfer.openedCount >= transfer.creditBlocks) return undefined;
+  // Whatever credit the meter gives: blocks that it never makes durable must not pile up here.
+  if (transfer.open.length >= WINDOW_BLOCKS_MAX) return undefined;
   const block = nextUnopened(transfer);
   if (block === NONE) return undefined;
   const { head, rest } = cut({ block, offsetBytes: 0, lengthBytes: transfer.blockBytes[block]! }, fragmentBytes);
   return {
-    transfer: { ...transfer, cursor: block + 1, opened: withBlocks(transfer.opened, [block]), fresh: rest },
+    transfer: {
+      ...transfer,
+      cursor: block + 1,
+      openedCount: transfer.openedCount + 1,
+      open: [...transfer.open, block],
+      fresh: rest,
+    },
     range: head,
   };
 }
@@ -322,10 +339,8 @@ function measured(transfer: Transfer, sack: Sack, probed: Probe | undefined, now
 
 function withLost(transfer: Transfer, lost: readonly InFlight[]): Transfer {
   if (lost.length === 0) return transfer;
-  const repairs = lost.reduce<readonly BlockRange[]>(
-    (ranges, { block, offsetBytes, lengthBytes }) => merged(ranges, { block, offsetBytes, lengthBytes }),
-    transfer.repairs,
-  );
+  const repairs = [...transfer.repairs];
+  for (const { block, offsetBytes, lengthBytes } of lost) addMerged(repairs, { block, offsetBytes, lengthBytes });
   const lostFrames = transfer.lostFrames + lost.length;
   const news = lost.some(({ sequence }) => sequence >= transfer.shrunkBelow);
   if (!news) return { ...transfer, repairs, lostFrames, cleanFrames: 0 };
@@ -338,20 +353,20 @@ function withLost(transfer: Transfer, lost: readonly InFlight[]): Transfer {
  * (a block whose signature failed and whose NACK was lost).
  */
 function withForgotten(transfer: Transfer, sack: Sack): Transfer {
-  let { repairs } = transfer;
-  transfer.blockBytes.forEach((lengthBytes, block) => {
-    if (!hasBlock(transfer.opened, block) || hasBlock(transfer.durable, block) || block === transfer.fresh?.block)
-      return;
-    if (repairs.some((range) => range.block === block)) return;
+  const repairs = [...transfer.repairs];
+  const queued = new Set(repairs.map(({ block }) => block));
+  for (const block of transfer.open) {
+    if (block === transfer.fresh?.block || queued.has(block)) continue;
+    const lengthBytes = transfer.blockBytes[block]!;
     let from = 0;
     const had = sack.ranges.filter((range) => range.block === block).toSorted((a, b) => a.offsetBytes - b.offsetBytes);
     for (const range of had) {
       if (range.offsetBytes > from)
-        repairs = merged(repairs, { block, offsetBytes: from, lengthBytes: range.offsetBytes - from });
+        addMerged(repairs, { block, offsetBytes: from, lengthBytes: range.offsetBytes - from });
       from = Math.max(from, range.offsetBytes + range.lengthBytes);
     }
-    if (from < lengthBytes) repairs = merged(repairs, { block, offsetBytes: from, lengthBytes: lengthBytes - from });
-  });
+    if (from < lengthBytes) addMerged(repairs, { block, offsetBytes: from, lengthBytes: lengthBytes - from });
+  }
   return { ...transfer, repairs };
 }
 
@@ -364,11 +379,12 @@ function grown(transfer: Transfer): Transfer {
   };
 }
 
-/** The ranges with one more; neighbours that touch become one. */
-function merged(ranges: readonly BlockRange[], added: BlockRange): readonly BlockRange[] {
+/** One more range at the end; neighbours that touch become one. */
+function addMerged(ranges: BlockRange[], added: BlockRange): void {
   const last = ranges.at(-1);
   if (last !== undefined && last.block === added.block && last.offsetBytes + last.lengthBytes === added.offsetBytes) {
-    return [...ranges.slice(0, -1), { ...last, lengthBytes: last.lengthBytes + added.lengthBytes }];
+    ranges[ranges.length - 1] = { ...last, lengthBytes: last.lengthBytes + added.lengthBytes };
+  } else {
+    ranges.push(added);
   }
-  return [...ranges, added];
 }

@@ -131,7 +131,8 @@ const WAYS_OUT: Readonly<Record<Failed['reason'], string | undefined>> = {
   'activation-failed': 'see what the meter runs with `smets1 read-version`',
   reverted: 'the old firmware runs; the new one did not pass its own test on this meter',
   'device-changed': 'see which meter is at this address with `smets1 read-version`',
-  'not-authentic': 'is --device-key the key of this very meter?',
+  'not-authentic':
+    'is --device-key the key of this very meter, and is the package signed by a manufacturer that it trusts?',
 };
 
 function transferFields(stats: SenderStats): JsonFields {
