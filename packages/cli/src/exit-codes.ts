@@ -215,8 +215,8 @@ export const DCO_REFUSAL_EXIT: Readonly<Record<RefusalCode, ExitCode>> = {
 /** What came of a request that a DCO took. Of `refused`, the meter's refusal says more. */
 export const DCO_ENTRY_EXIT: Readonly<Record<EntryCode, ExitCode>> = {
   success: EXIT.done,
-  // Only where the owner allows meters whose key is not known; the report says `attested: false`.
-  'success-unattested': EXIT.done,
+  // The meter says so, and nobody can vouch for it.
+  'success-unattested': EXIT['not-authentic'],
   defect: EXIT.defect,
   accepted: EXIT.done,
   'image-hash-mismatch': EXIT['verify-failed'],

@@ -1,4 +1,4 @@
-import { TIMER_MS_MAX } from './limits.js';
+import { WAKE_MS_MAX } from './limits.js';
 
 /** Time as this package sees it: tests turn it by hand. Links keep time of their own. */
 export interface Clock {
@@ -15,8 +15,8 @@ export function realClock(): Clock {
       let timer: NodeJS.Timeout;
       const arm = (): void => {
         const waitMs = Math.max(0, atMs - Date.now());
-        // Longer than a timer holds: look again on the way. So does a wall clock that is set back meanwhile.
-        timer = setTimeout(() => (Date.now() >= atMs ? act() : arm()), Math.min(waitMs, TIMER_MS_MAX));
+        // A timer knows nothing of a wall clock that is set meanwhile: look again on the way.
+        timer = setTimeout(() => (Date.now() >= atMs ? act() : arm()), Math.min(waitMs, WAKE_MS_MAX));
       };
       arm();
       return () => clearTimeout(timer);

@@ -15,9 +15,20 @@ export type CountersignatureAnswer =
   | { readonly ok: true; readonly authorisation: Uint8Array }
   | { readonly ok: false; readonly code: ControlRefusalCode; readonly message: string };
 
+/** What the Supplier called off; its signature is what makes the control believe it. */
+export interface RevocationRequest {
+  /** 168 octets. */
+  readonly authorisation: Uint8Array;
+}
+
+export type RevocationAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly code: ControlRefusalCode; readonly message: string };
+
 export interface ControlPort {
   /** Never rejects: a control that does not answer is `unavailable`, which is asked again later. */
   countersign(request: CountersignatureRequest): Promise<CountersignatureAnswer>;
+  /** This authorisation, and any with a counter not above its own, is refused from now on. Never rejects, likewise. */
+  revoke(request: RevocationRequest): Promise<RevocationAnswer>;
   close(): Promise<void>;
 }
 

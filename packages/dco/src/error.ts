@@ -9,11 +9,13 @@ const STATUSES = {
   'request-id-reused': 409,
   'device-list-differs': 409,
   'device-not-listed': 409,
+  'device-key-missing': 409,
   'image-incomplete': 409,
   'release-pending': 409,
   'nothing-to-cancel': 409,
   'too-late-to-cancel': 409,
   'originator-counter-used': 409,
+  'authorisation-revoked': 409,
   'too-many-devices': 413,
   'too-many-parts': 413,
   'part-refused': 422,
@@ -71,6 +73,7 @@ export type DcoErrorCode =
   | 'token-file'
   | 'listen-failed'
   | 'control-failed'
+  | 'control-trust-changed'
   | 'storage-full'
   | 'storage-failed'
   | 'storage-corrupt'
@@ -98,4 +101,8 @@ export class DcoError extends Error {
     this.code = code;
     this.refusal = options?.refusal;
   }
+}
+
+export function isStorageError(error: unknown, code: 'storage-full' | 'storage-failed' | 'closed'): error is DcoError {
+  return error instanceof DcoError && error.code === code;
 }

@@ -13,7 +13,14 @@ export type { DcoErrorCode, Refusal, RefusalCode } from './error.js';
 export type { StageEvent } from './events.js';
 export { DEFAULT_SETTINGS } from './store/settings.js';
 export type { DcoSettings } from './store/settings.js';
-export type { ControlPolicy, ControlPort, CountersignatureAnswer, CountersignatureRequest } from './control-port.js';
+export type {
+  ControlPolicy,
+  ControlPort,
+  CountersignatureAnswer,
+  CountersignatureRequest,
+  RevocationAnswer,
+  RevocationRequest,
+} from './control-port.js';
 export type { DeviceResult, EntryCode, EntryRecord, MeterRecord } from './store/records.js';
 export type { PartAccepted } from './store/intake.js';
 export type { Admitted } from './s1sp/admission.js';

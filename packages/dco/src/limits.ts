@@ -48,8 +48,8 @@ export const RETRY_MS_FIRST = 1_000;
 export const RETRY_MS_MAX = 300_000;
 /** A link that was lost in mid-delivery is reopened for so long before the delivery is put back in the queue. */
 export const RECONNECT_MS = 15_000;
-/** Node's timers hold no longer delay. */
-export const TIMER_MS_MAX: number = 2 ** 31 - 1;
+/** How late a wall clock that was set forward may be noticed. */
+export const WAKE_MS_MAX = 60_000;
 /** Checked images kept ready for further meters. */
 export const READY_IMAGES_MAX = 2;
 

@@ -26,6 +26,7 @@ import type { StageEvent } from './events.js';
 import { fakeLinks, fakeMeter } from './fake-meter.test-support.js';
 import type { FakeLinks, FakeMeter } from './fake-meter.test-support.js';
 import type { Inventory } from './inventory.js';
+import type { MeterLinks } from './meter-links.js';
 import { takePart } from './store/intake.js';
 import { DEFAULT_SETTINGS } from './store/settings.js';
 import type { DcoSettings } from './store/settings.js';
@@ -70,6 +71,12 @@ export interface Around {
   readonly control?: (real: ControlPort) => ControlPort;
   readonly images?: readonly BenchImage[];
   readonly segmentBytes?: number;
+  /** Meters whose key the inventory does not give. */
+  readonly keyless?: readonly string[];
+  /** The way to the meters, when it is not the plain one. */
+  readonly links?: (real: FakeLinks) => MeterLinks;
+  /** What is reported is looked at by the test itself. */
+  readonly expectsReports?: boolean;
   /** What the sending side trusts, when it is not what the intake trusted. */
   readonly releaseTrust?: typeof trust;
 }
@@ -120,12 +127,17 @@ export async function start(around: Around = {}): Promise<Bench> {
     // As its process would end, and be missed.
     countersign: (request) =>
       countersigner.countersign(request).catch(() => ({ ok: false, code: 'unavailable', message: 'it has ended' })),
+    revoke: (request) =>
+      countersigner.revoke(request).catch(() => ({ ok: false, code: 'unavailable', message: 'it has ended' })),
     close: () => Promise.resolve(countersigner.close()),
   };
   const publicKey = demoKey('device').publicKey;
   const inventory: Inventory = {
     devices: new Map(
-      meters.map((meter) => [meter.deviceId, { deviceId: meter.deviceId, address: 'memory:', publicKey }]),
+      meters.map(({ deviceId: id }) => [
+        id,
+        { deviceId: id, address: 'memory:', publicKey: around.keyless?.includes(id) === true ? undefined : publicKey },
+      ]),
     ),
   };
   const links = fakeLinks(meters);
@@ -141,7 +153,7 @@ export async function start(around: Around = {}): Promise<Bench> {
     crypto,
     trust: around.releaseTrust ?? trust,
     inventory,
-    links,
+    links: around.links?.(links) ?? links,
     control: around.control?.(real) ?? real,
     clock,
     settings,
@@ -186,7 +198,7 @@ export async function start(around: Around = {}): Promise<Bench> {
       await links.close();
     },
   };
-  open.push(bench);
+  open.push(around.expectsReports === true ? { ...bench, reported: [] } : bench);
   return bench;
 }
 

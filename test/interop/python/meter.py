@@ -23,6 +23,7 @@ TRIAL_STARTS = 3
 SILENCE_SECONDS = 120
 BLOCK_COUNT_MAX = 65535
 SACK_FRAMES = 48
+SACK_AGE_SECONDS = 2
 ERASE_BUDGET, ERASE_SECONDS = 24, 24 * 3600
 WINDOW_MIN, WINDOW_MAX = 2, 256
 LIMITED = ("noSession", "unknownMessage", "malformed", "unsupportedVersion")     # together, once in 100 ms
@@ -162,9 +163,8 @@ class Assembly:
 
 
 class Session:
-    def __init__(self, tag, nonce, image, before):
+    def __init__(self, tag, nonce, before, now):
         self.tag, self.nonce = tag, nonce
-        self.image = image      # manifest digest and GBCS signature
         self.before = before    # received and stored in the last session for this image in which any octets came
         self.received = self.stored = 0
         self.highest = 0
@@ -172,6 +172,7 @@ class Session:
         self.seen = 0           # bit i: sequence highest - 1 - i
         self.made_durable = 0
         self.blocks_since_sack = self.frames_since_sack = 0
+        self.sack_at = now      # of the last SACK, or the beginning
         self.whole = False      # the last missing block became durable, and no SACK said so yet
         self.open = {}          # block -> Assembly, in the order of opening, until it is durable
         self.pending = []       # those of them that wait to be written
@@ -205,7 +206,7 @@ class Meter:
         self.trial_end = None
         self.last_heard = self.clock()
         self.latest = None          # the session begun last, ended or not
-        self.taken = {}             # image -> received and stored in its last session in which any octets came
+        self.taken = 0, 0           # received and stored in the last session for the held image in which any octets came
         self.prepared = []          # when slots were prepared
         self.refused_at = None
         self.failed_seal = None     # digest, code, hash found
@@ -473,7 +474,8 @@ class Meter:
         need(m.security_counter != r["floor"], "counterUsed")
         need(m.applicable_min <= r["runningVersion"] <= m.applicable_max, "versionNotApplicable", r["runningVersion"])
         need(m.image_bytes <= p.slot_bytes, "imageTooLarge", p.slot_bytes)
-        need(m.block_shift <= p.block_shift_max and m.block_count <= BLOCK_COUNT_MAX, "geometryUnsupported")
+        need(m.block_shift <= p.block_shift_max, "geometryUnsupported", p.block_shift_max)
+        need(m.block_count <= BLOCK_COUNT_MAX, "geometryUnsupported", BLOCK_COUNT_MAX)
         held = r["held"]
         same = held is not None and self.manifest.digest == m.digest and held["gbcs"] == gbcs.hex()
         need(held is None or same or flags & 1, "otherImageHeld")
@@ -484,7 +486,7 @@ class Meter:
         else:
             now = self.clock()
             self.prepared = [t for t in self.prepared if t > now - ERASE_SECONDS]
-            need(len(self.prepared) < ERASE_BUDGET, "eraseBudgetSpent")
+            need(len(self.prepared) < ERASE_BUDGET, "eraseBudgetSpent", ERASE_BUDGET)
             self.prepared.append(now)
             cancelled = self.manifest.image_hash if held and held["sealed"] else None
             gen = r["nextGen"]
@@ -495,14 +497,18 @@ class Meter:
             self.load_held()
             self.store.tidy(gen)
             self.failed_seal = None
+            self.forget_counts()
             if cancelled:
                 self.alert(0x8F67, cancelled)
         last = self.latest
         if last and last.received:
-            self.taken[last.image] = last.received, last.stored
-        image = m.digest, gbcs
-        self.session = self.latest = Session(self.new_tag(m, nonce), nonce, image, self.taken.get(image, (0, 0)))
+            self.taken = last.received, last.stored
+        self.session = self.latest = Session(self.new_tag(m, nonce), nonce, self.taken, self.clock())
         self.accept(f)
+
+    def forget_counts(self):
+        """A slot prepared for a new image, or a seal that failed: no session before it counts any more."""
+        self.latest, self.taken = None, (0, 0)
 
     def new_tag(self, m, nonce):
         digest = o.sha256(o.CTX_SESSION, struct.pack("<I", self.r["bootEpoch"]), m.digest, struct.pack("<I", nonce))
@@ -569,7 +575,7 @@ class Meter:
             if len(s.open) >= self.p.window:
                 self.flush()
                 if len(s.open) >= self.p.window:
-                    return self.sack_if_due()       # no room: as if lost
+                    return                          # no room: as if lost
             part = s.open[block] = Assembly(m.block_bytes(block))
         gap = self.register(f, f.size)
         if part.payload is None:
@@ -614,8 +620,12 @@ class Meter:
         return 1 if self.p.window < 4 else max(2, self.p.window // 4)
 
     def sack_if_due(self, gap=False):
+        """When DATA came or blocks were stored."""
         s = self.session
-        if gap or s.whole or s.blocks_since_sack >= self.sack_blocks() or s.frames_since_sack >= SACK_FRAMES:
+        aged = self.clock() - s.sack_at >= SACK_AGE_SECONDS
+        if aged:
+            self.flush()
+        if aged or gap or s.whole or s.blocks_since_sack >= self.sack_blocks() or s.frames_since_sack >= SACK_FRAMES:
             self.sack()
 
     def flush(self):
@@ -664,6 +674,7 @@ class Meter:
         held = min(65535, int((self.clock() - s.highest_at) * 1000)) if s.highest else 65535
         s.blocks_since_sack = s.frames_since_sack = 0
         s.whole = False
+        s.sack_at = self.clock()
         self.send(o.M_SACK, struct.pack("<IQIHHHBB", s.highest, s.seen, self.credit(), held, self.durable_count, first * 8, len(bits),
                                         len(ranges)) + bits + b"".join(ranges) + struct.pack("<II", s.before[0] + s.received & 0xFFFFFFFF,
                                                                                              s.before[1] + s.stored & 0xFFFFFFFF), seq=seq)
@@ -696,9 +707,12 @@ class Meter:
             return sealed(1, bytes(32))
         if held["sealed"]:
             return sealed(0, m.image_hash)
-        if self.session:
+        stored = self.session and self.session.pending
+        if stored:
             self.flush()
         if self.durable_count < m.block_count:
+            if stored:
+                self.sack_if_due()
             raise Refusal("incomplete", m.block_count - self.durable_count)
         image = self.store.read_slot(held["gen"])
         found = hashlib.sha256(image).digest()
@@ -712,6 +726,7 @@ class Meter:
         self.session = None
         if code:
             self.failed_seal = (digest, code, found)
+            self.forget_counts()
             self.load_held()
             self.store.tidy(None)
         self.log("seal: code %d" % code)

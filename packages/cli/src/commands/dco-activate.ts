@@ -6,7 +6,7 @@ import {
   formatDeviceId,
   SIGNATURE_BYTES,
 } from '@smets1/protocol';
-import { requestIdOf } from '../dco/request-id.js';
+import { cancellationCounter, requestIdOf } from '../dco/request-id.js';
 import { entryFields, finishOfEntry, untilAnswered } from '../dco/wait.js';
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -37,7 +37,8 @@ export async function dcoActivate(job: Job, flags: DcoActivateFlags, path: strin
   const { deviceId, imageHash, originator, originatorCounter } = decoded.value;
   const device = formatDeviceId(deviceId);
   const client = clientOf(job, flags);
-  const requestId = requestIdOf(originator, device, flags.counter ?? originatorCounter);
+  const counter = flags.counter ?? (flags.cancel ? cancellationCounter(originatorCounter) : originatorCounter);
+  const requestId = requestIdOf(originator, device, counter);
   const executionDateTime = flags.cancel ? CANCELLATION_DATE : flags.at && new Date(flags.at * 1000).toISOString();
   const admitted = await client.activate({
     requestId,

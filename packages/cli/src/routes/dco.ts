@@ -143,7 +143,7 @@ const activate = command(async () => (await import('../commands/dco-activate.js'
         kind: 'parsed',
         parse: bigWholeNumber(0n, REQUEST_COUNTER_MAX),
         optional: true,
-        brief: 'Counter of the request; that of the authorisation when not given',
+        brief: 'Counter of the request; that of the authorisation when not given, and one of its own with --cancel',
         placeholder: 'N',
       },
       json,

@@ -10,7 +10,7 @@ import type { ControlConfiguration } from '../control-port.js';
 import { CONTROL_LINE_BYTES_MAX, CONTROL_LOCK_ROUND_MS, CONTROL_LOCK_ROUNDS_MAX } from '../limits.js';
 import { openCountersigner } from './countersigner.js';
 import type { Countersigner, CountersignerOptions } from './countersigner.js';
-import { encodeAnswer, parseConfiguration, parseRequest } from './lines.js';
+import { encodeAnswer, parseConfiguration, parseQuestion } from './lines.js';
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -50,8 +50,9 @@ async function main(): Promise<void> {
       say('{"ready":true}');
       continue;
     }
-    const { id, request } = parseRequest(line);
-    say(encodeAnswer(id, await countersigner.countersign(request)));
+    const { kind, id, request } = parseQuestion(line);
+    if (kind === 'revoke') say(encodeAnswer(id, await countersigner.revoke(request)));
+    else say(encodeAnswer(id, await countersigner.countersign(request)));
   }
   countersigner?.close();
 }

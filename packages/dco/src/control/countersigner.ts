@@ -1,6 +1,8 @@
 /**
- * The second party of dual control. It believes nothing that the instructing side says: it reads the journal itself, checks for itself,
- * keeps its own record of what it countersigned, and alone holds the key. What it checks is modelled policy (docs/decisions).
+ * The second party of dual control. Of a request it believes nothing that the instructing side says: it reads the journal itself, checks for
+ * itself, keeps its own record of what it countersigned, and alone holds the key. Whom it trusts, its policy and its paths it is told by
+ * that side when it starts; it refuses other keys and another policy than at its first start, unless the owner of its directory agrees.
+ * What it checks is modelled policy (docs/decisions).
  */
 import { openGeneration, nextGeneration } from '../store/generations.js';
 import type { Generation } from '../store/generations.js';
@@ -18,10 +20,19 @@ import {
 import type { Authorisation, CryptoPort, SignerPort, TrustAnchors } from '@smets1/protocol';
 import { JournalError } from '@smets1/journal';
 import type { FilePort, ProcessPort } from '@smets1/journal';
-import type { ControlPolicy, CountersignatureAnswer, CountersignatureRequest } from '../control-port.js';
+import type {
+  ControlPolicy,
+  CountersignatureAnswer,
+  CountersignatureRequest,
+  RevocationAnswer,
+  RevocationRequest,
+} from '../control-port.js';
 import { parseRequestId } from '../identifiers.js';
 import { CONTROL_DAY_MS, CONTROL_HOUR_MS, CONTROL_JOURNAL_SEGMENT_BYTES, REWRITE_BATCH_RECORDS } from '../limits.js';
 import type { ControlRefusalCode } from '../store/records.js';
+import { decodeNote, emptyMemory, encodeNote, remember, stillNeeded } from './notes.js';
+import type { Given, Memory, Note, Pinned, Revoked } from './notes.js';
+import { acceptanceName, trustChanged, trustFingerprint } from './pinned-trust.js';
 import { openStoreView } from './store-view.js';
 import type { HeldForDevice, StoreView } from './store-view.js';
 
@@ -42,64 +53,90 @@ export interface CountersignerOptions {
 export interface Countersigner {
   /** One at a time. Rejects only when its own storage fails. */
   countersign(request: CountersignatureRequest): Promise<CountersignatureAnswer>;
+  /** From now on refuses this authorisation, and every one for its device with a counter not above its own. Rejects likewise. */
+  revoke(request: RevocationRequest): Promise<RevocationAnswer>;
   close(): void;
 }
 
-/** What was countersigned: one record each. */
-interface Given {
-  readonly atMs: number;
-  readonly deviceId: string;
-  /** Decimal. */
-  readonly originatorCounter: string;
-  /** SHA-256 in hex over the octets that the Supplier signed. */
-  readonly body: string;
-  /** base64 of 232 octets. */
-  readonly authorisation: string;
-}
-
-/** @throws {@link JournalError} when its directory cannot be opened. */
+/**
+ * @throws {@link JournalError} when its directory cannot be opened; {@link DcoError} `control-trust-changed`, `storage-corrupt`. Both as a
+ *   rejection.
+ */
 export async function openCountersigner(options: CountersignerOptions): Promise<Countersigner> {
   const settings = {
     segmentBytes: CONTROL_JOURNAL_SEGMENT_BYTES,
     ...(options.processes === undefined ? {} : { processes: options.processes }),
   };
   const opened = openGeneration(options.files, options.controlDirectory, settings);
-  const given = [...opened.journal.readAll()].map(
-    ({ octets }) => JSON.parse(new TextDecoder().decode(octets)) as Given,
-  );
-  const kept = stillNeeded(given, options.nowMs());
   let generation: Generation = opened;
-  // Only the newest of each meter, and what the thresholds count, is needed: rewritten at a start when most is not.
-  if (given.length > 2 * kept.length + REWRITE_BATCH_RECORDS) {
-    generation = await nextGeneration(options.files, options.controlDirectory, settings, opened, async (journal) => {
-      for (let i = 0; i < kept.length; i += REWRITE_BATCH_RECORDS) {
-        await journal.appendAll(kept.slice(i, i + REWRITE_BATCH_RECORDS).map(encodeGiven));
-      }
-    });
+  try {
+    const notes = [...opened.journal.readAll()].map(({ octets }) => decodeNote(octets));
+    const kept = stillNeeded(notes, options.nowMs());
+    // Only the newest of each meter, and what the thresholds count, is needed: rewritten at a start when most is not.
+    if (notes.length > 2 * kept.length + REWRITE_BATCH_RECORDS) {
+      generation = await nextGeneration(options.files, options.controlDirectory, settings, opened, async (journal) => {
+        for (let i = 0; i < kept.length; i += REWRITE_BATCH_RECORDS) {
+          await journal.appendAll(kept.slice(i, i + REWRITE_BATCH_RECORDS).map(encodeNote));
+        }
+      });
+    }
+    const memory = emptyMemory();
+    for (const note of kept) remember(memory, note);
+    await pinTrust(options, generation, memory);
+    return new OpenCountersigner(options, generation, memory);
+  } catch (error) {
+    generation.journal.close();
+    throw error;
   }
-  return new OpenCountersigner(options, generation, kept);
+}
+
+async function pinTrust(options: CountersignerOptions, generation: Generation, memory: Memory): Promise<void> {
+  const { files, controlDirectory, crypto, trust, policy } = options;
+  const told = trustFingerprint(crypto, trust, policy);
+  if (memory.trust === told) return;
+  const accepted = acceptanceName(told);
+  const isAccepted = files.list(controlDirectory).includes(accepted);
+  if (memory.trust !== undefined && !isAccepted) throw trustChanged(controlDirectory, memory.trust, told);
+  const pinned: Pinned = { trust: told };
+  await generation.journal.append(encodeNote(pinned));
+  remember(memory, pinned);
+  // Good for once: going back and forth takes an agreement each time.
+  if (isAccepted) files.unlink(`${controlDirectory}/${accepted}`);
 }
 
 class OpenCountersigner implements Countersigner {
   readonly #o: CountersignerOptions;
   readonly #generation: Generation;
   readonly #view: StoreView;
-  /** The newest of each meter. */
-  readonly #newest = new Map<string, Given>();
-  /** Times of the last day, ascending. */
-  #times: number[] = [];
+  readonly #memory: Memory;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: CountersignerOptions, generation: Generation, given: readonly Given[]) {
+  constructor(options: CountersignerOptions, generation: Generation, memory: Memory) {
     this.#o = options;
     this.#generation = generation;
+    this.#memory = memory;
     const { files, storeDirectory, crypto, trust } = options;
     this.#view = openStoreView({ files, directory: storeDirectory, crypto, trust });
-    for (const one of given) this.#remember(one);
   }
 
   countersign(request: CountersignatureRequest): Promise<CountersignatureAnswer> {
-    const answer = this.#last.then(() => this.#decide(request));
+    return this.#alone(() => this.#decide(request));
+  }
+
+  revoke({ authorisation: octets }: RevocationRequest): Promise<RevocationAnswer> {
+    return this.#alone(async (): Promise<RevocationAnswer> => {
+      const checked = this.#signedBySupplier(octets);
+      if (!checked.ok) return checked;
+      const { originatorCounter } = checked.authorisation;
+      const deviceId = formatDeviceId(checked.authorisation.deviceId);
+      if (originatorCounter <= (this.#memory.revokedUpTo.get(deviceId) ?? 0n)) return { ok: true };
+      const revoked: Revoked = { deviceId, revokedUpTo: String(originatorCounter) };
+      return (await this.#note(revoked)) ?? { ok: true };
+    });
+  }
+
+  #alone<T>(act: () => Promise<T>): Promise<T> {
+    const answer = this.#last.then(act);
     this.#last = answer.catch(() => undefined);
     return answer;
   }
@@ -109,20 +146,23 @@ class OpenCountersigner implements Countersigner {
   }
 
   async #decide(request: CountersignatureRequest): Promise<CountersignatureAnswer> {
-    const { crypto, signer, trust, nowMs } = this.#o;
-    if (request.authorisation.length !== AUTHORISATION_UNCOUNTERSIGNED_BYTES) {
-      return no('malformed', `an authorisation to be countersigned has ${AUTHORISATION_UNCOUNTERSIGNED_BYTES} octets`);
-    }
-    const checked = runTask(verifySupplierSignature(request.authorisation, trust.supplier), crypto);
-    if (!checked.ok)
-      return no(checked.fault.code === 'supplierSignatureBad' ? 'signature' : 'malformed', checked.fault.detail);
-    const authorisation = checked.value;
+    const { crypto, signer, nowMs } = this.#o;
+    const checked = this.#signedBySupplier(request.authorisation);
+    if (!checked.ok) return checked;
+    const { authorisation } = checked;
     const refusal = this.#objection(request, authorisation);
     if (refusal !== undefined) return refusal;
 
     const body = this.#bodyOf(authorisation);
     const deviceId = formatDeviceId(authorisation.deviceId);
-    const before = this.#newest.get(deviceId);
+    const revokedUpTo = this.#memory.revokedUpTo.get(deviceId);
+    if (revokedUpTo !== undefined && authorisation.originatorCounter <= revokedUpTo) {
+      return no(
+        'revoked',
+        `authorisations for device ${deviceId} up to counter ${revokedUpTo} were called off; sign one with a higher counter`,
+      );
+    }
+    const before = this.#memory.newest.get(deviceId);
     if (before !== undefined && authorisation.originatorCounter <= BigInt(before.originatorCounter)) {
       // The very same one again: the side that asked did not hear the answer.
       if (before.body === body)
@@ -143,16 +183,32 @@ class OpenCountersigner implements Countersigner {
       body,
       authorisation: Buffer.from(whole).toString('base64'),
     };
+    // Before anybody gets it: a crash must not make us forget what we have signed.
+    return (await this.#note(given)) ?? { ok: true, authorisation: whole };
+  }
+
+  /** Makes a note durable, then believes it. Says why not when there is no room. */
+  async #note(note: Note): Promise<No | undefined> {
     try {
-      // Before anybody gets it: a crash must not make us forget what we have signed.
-      await this.#generation.journal.append(encodeGiven(given));
+      await this.#generation.journal.append(encodeNote(note));
     } catch (error) {
       if (error instanceof JournalError && error.code === 'storage-full')
         return no('unavailable', `the control cannot record: ${error.message}`);
       throw error;
     }
-    this.#remember(given);
-    return { ok: true, authorisation: whole };
+    remember(this.#memory, note);
+    return undefined;
+  }
+
+  #signedBySupplier(octets: Uint8Array): { readonly ok: true; readonly authorisation: Authorisation } | No {
+    if (octets.length !== AUTHORISATION_UNCOUNTERSIGNED_BYTES)
+      return no(
+        'malformed',
+        `an authorisation comes to the control with ${AUTHORISATION_UNCOUNTERSIGNED_BYTES} octets`,
+      );
+    const checked = runTask(verifySupplierSignature(octets, this.#o.trust.supplier), this.#o.crypto);
+    if (checked.ok) return { ok: true, authorisation: checked.value };
+    return no(checked.fault.code === 'supplierSignatureBad' ? 'signature' : 'malformed', checked.fault.detail);
   }
 
   #objection(request: CountersignatureRequest, authorisation: Authorisation): CountersignatureAnswer | undefined {
@@ -209,21 +265,17 @@ class OpenCountersigner implements Countersigner {
 
   #rateRefusal(nowMs: number): CountersignatureAnswer | undefined {
     const { perHourMax, perDayMax } = this.#o.policy;
-    this.#times = this.#times.filter((atMs) => nowMs - atMs < CONTROL_DAY_MS);
-    if (this.#times.length >= perDayMax)
+    const times = this.#memory.times.filter((atMs) => nowMs - atMs < CONTROL_DAY_MS);
+    this.#memory.times = times;
+    if (times.length >= perDayMax)
       return no('rate', `${perDayMax} countersignatures were given in the last day; no more until one is a day old`);
-    const lastHour = this.#times.filter((atMs) => nowMs - atMs < CONTROL_HOUR_MS).length;
+    const lastHour = times.filter((atMs) => nowMs - atMs < CONTROL_HOUR_MS).length;
     if (lastHour >= perHourMax)
       return no(
         'rate',
         `${perHourMax} countersignatures were given in the last hour; no more until one is an hour old`,
       );
     return undefined;
-  }
-
-  #remember(given: Given): void {
-    this.#newest.set(given.deviceId, given);
-    this.#times.push(given.atMs);
   }
 
   #bodyOf(authorisation: Authorisation): string {
@@ -233,19 +285,12 @@ class OpenCountersigner implements Countersigner {
   }
 }
 
-/** The newest of each meter, and all of the last day, in their order. */
-function stillNeeded(given: readonly Given[], nowMs: number): readonly Given[] {
-  const newest = new Map(given.map((one) => [one.deviceId, one]));
-  return given.filter((one) => newest.get(one.deviceId) === one || nowMs - one.atMs < CONTROL_DAY_MS);
+interface No {
+  readonly ok: false;
+  readonly code: ControlRefusalCode;
+  readonly message: string;
 }
 
-function encodeGiven(given: Given): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(given));
-}
-
-function no(
-  code: ControlRefusalCode,
-  message: string,
-): { readonly ok: false; readonly code: ControlRefusalCode; readonly message: string } {
+function no(code: ControlRefusalCode, message: string): No {
   return { ok: false, code, message };
 }

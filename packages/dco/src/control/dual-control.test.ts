@@ -18,6 +18,7 @@ import {
 } from '../bench.test-support.js';
 import type { BenchImage } from '../bench.test-support.js';
 import { openCountersigner } from './countersigner.js';
+import { acceptanceName, trustFingerprint } from './pinned-trust.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import type { ImageState } from '../store/state.js';
 import { takePart } from '../store/intake.js';
@@ -175,6 +176,62 @@ describe('dual control', () => {
     expect(await again.countersign(asked)).toEqual(first);
     expect(await again.countersign(ask(newer, 6))).toMatchObject({ ok: true });
     again.close();
+  });
+
+  it('records what was called off, and countersigns nothing up to it, not even what it countersigned before', async () => {
+    const bench = await start({ images: [image] });
+    const { files, processes } = bench.world;
+    const options = { storeDirectory: 'dco', controlDirectory: 'another', crypto, signer, trust, policy: POLICY };
+    const first = await openCountersigner({ files, processes, nowMs: () => 0, ...options });
+    const ask = (counter: number, device = 1): Parameters<typeof first.countersign>[0] => ({
+      requestId: requestId(1),
+      deviceId: deviceId(device),
+      firmwareHash: Buffer.from(image.imageHash).toString('hex'),
+      authorisation: authorisationFor(image, deviceId(device), counter),
+    });
+    const asked = ask(5);
+    expect(await first.countersign(asked)).toMatchObject({ ok: true });
+    const unsigned = authorisationFor(image, deviceId(1), 9, {}, foreignSigner);
+    expect(await first.revoke({ authorisation: unsigned })).toMatchObject({ ok: false, code: 'signature' });
+    expect(await first.revoke({ authorisation: new Uint8Array(7) })).toMatchObject({ ok: false, code: 'malformed' });
+    expect(await first.countersign(asked)).toMatchObject({ ok: true });
+    expect(await first.revoke({ authorisation: asked.authorisation })).toEqual({ ok: true });
+    expect(await first.revoke({ authorisation: authorisationFor(image, deviceId(1), 3) })).toEqual({ ok: true });
+    expect(await first.countersign(asked)).toMatchObject({ ok: false, code: 'revoked' });
+    first.close();
+    bench.world.crash('power');
+    const again = await openCountersigner({ files, processes, nowMs: () => 0, ...options });
+    for (const counter of [4, 5])
+      expect(await again.countersign(ask(counter))).toMatchObject({ ok: false, code: 'revoked' });
+    expect(await again.countersign(ask(5, 2))).toMatchObject({ ok: true });
+    expect(await again.countersign(ask(6))).toMatchObject({ ok: true });
+    again.close();
+  });
+
+  it('keeps to the trust and policy of its first start until the owner of its directory agrees to others', async () => {
+    const bench = await start({ images: [] });
+    const { files, processes } = bench.world;
+    const options = { storeDirectory: 'dco', controlDirectory: 'another', crypto, signer, trust, policy: POLICY };
+    const open = async (changed: Partial<typeof options> = {}): Promise<void> => {
+      const one = await openCountersigner({ files, processes, nowMs: () => 0, ...options, ...changed });
+      one.close();
+    };
+    await open();
+    await open({ policy: { ...POLICY } });
+    const other = { trust: { ...trust, supplier: [...trust.supplier, ...trust.dco] } };
+    const refused = { code: 'control-trust-changed', message: expect.stringContaining('another/accept-trust-') };
+    await expect(open({ policy: { ...POLICY, perDayMax: POLICY.perDayMax + 1 } })).rejects.toMatchObject(refused);
+    await expect(open({ policy: { ...POLICY, users: [] } })).rejects.toMatchObject(refused);
+    await expect(open(other)).rejects.toMatchObject(refused);
+    // Agreed to something else than what is told.
+    files.createMark('another/accept-trust-00', '');
+    await expect(open(other)).rejects.toMatchObject(refused);
+    const name = acceptanceName(trustFingerprint(crypto, other.trust, POLICY));
+    files.createMark(`another/${name}`, '');
+    await open(other);
+    await open(other);
+    expect(files.list('another')).not.toContain(name);
+    await expect(open()).rejects.toMatchObject(refused);
   });
 
   it('does not countersign for what it cannot see held and whole, whatever it is told', async () => {

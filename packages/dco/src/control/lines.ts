@@ -1,6 +1,12 @@
 /** The lines between server and countersigner, read with the suspicion that any pipe deserves. */
 import * as v from 'valibot';
-import type { ControlConfiguration, CountersignatureAnswer, CountersignatureRequest } from '../control-port.js';
+import type {
+  ControlConfiguration,
+  CountersignatureAnswer,
+  CountersignatureRequest,
+  RevocationAnswer,
+  RevocationRequest,
+} from '../control-port.js';
 
 const BASE64 = v.pipe(v.string(), v.base64());
 const CONFIGURATION = v.strictObject({
@@ -21,8 +27,10 @@ const CONFIGURATION = v.strictObject({
     requireKnownVersion: v.boolean(),
   }),
 });
+const ID = v.pipe(v.number(), v.integer());
+const REVOCATION = v.strictObject({ id: ID, revoke: BASE64 });
 const REQUEST = v.strictObject({
-  id: v.pipe(v.number(), v.integer()),
+  id: ID,
   requestId: v.string(),
   deviceId: v.string(),
   firmwareHash: v.string(),
@@ -35,14 +43,24 @@ export function parseConfiguration(line: string): ControlConfiguration {
   return { ...rest, policy: users === undefined ? thresholds : { ...thresholds, users } };
 }
 
-export function parseRequest(line: string): { readonly id: number; readonly request: CountersignatureRequest } {
-  const { id, authorisation, ...rest } = v.parse(REQUEST, JSON.parse(line));
-  return { id, request: { ...rest, authorisation: new Uint8Array(Buffer.from(authorisation, 'base64')) } };
+export type Question =
+  | { readonly kind: 'countersign'; readonly id: number; readonly request: CountersignatureRequest }
+  | { readonly kind: 'revoke'; readonly id: number; readonly request: RevocationRequest };
+
+export function parseQuestion(line: string): Question {
+  const asked = v.parse(v.union([REQUEST, REVOCATION]), JSON.parse(line));
+  if ('revoke' in asked) return { kind: 'revoke', id: asked.id, request: { authorisation: octetsOf(asked.revoke) } };
+  const { id, authorisation, ...rest } = asked;
+  return { kind: 'countersign', id, request: { ...rest, authorisation: octetsOf(authorisation) } };
 }
 
-export function encodeAnswer(id: number, answer: CountersignatureAnswer): string {
+function octetsOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'));
+}
+
+export function encodeAnswer(id: number, answer: CountersignatureAnswer | RevocationAnswer): string {
   return JSON.stringify(
-    answer.ok
+    answer.ok && 'authorisation' in answer
       ? { id, ok: true, authorisation: Buffer.from(answer.authorisation).toString('base64') }
       : { id, ...answer },
   );

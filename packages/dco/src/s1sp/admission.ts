@@ -150,7 +150,14 @@ function objectionTo(
   authorisation: Authorisation,
 ): Answer<never> | undefined {
   const { deviceId, executionAtMs } = asked;
-  if (!door.inventory.devices.has(deviceId)) return unknown(deviceId);
+  const device = door.inventory.devices.get(deviceId);
+  if (device === undefined) return unknown(deviceId);
+  if (device.publicKey === undefined && !door.settings.allowUnattested) {
+    return refuse(
+      'device-key-missing',
+      `the inventory has no public key of device ${deviceId}, so nobody could vouch for what it answers; add the key and start the DCO again, or set allowUnattested`,
+    );
+  }
   const imageId = toHex(authorisation.manifestDigest);
   const image = state.images.get(imageId);
   if (image === undefined)
@@ -173,11 +180,14 @@ function objectionTo(
     );
   }
   const known = state.counters.get(deviceId);
-  if (
-    known !== undefined &&
-    authorisation.originatorCounter <= BigInt(known.originatorCounter) &&
-    known.body !== bodyOf(door, authorisation)
-  ) {
+  const isAbove = known === undefined || authorisation.originatorCounter > BigInt(known.originatorCounter);
+  if (!isAbove && known.isRevoked === true) {
+    return refuse(
+      'authorisation-revoked',
+      `authorisations for device ${deviceId} up to counter ${known.originatorCounter} were called off; sign one with a higher counter`,
+    );
+  }
+  if (!isAbove && known.body !== bodyOf(door, authorisation)) {
     return refuse(
       'originator-counter-used',
       `the originator counter must be above ${known.originatorCounter} for device ${deviceId}`,
@@ -208,7 +218,10 @@ function windowRefusal(
   return undefined;
 }
 
-/** Calls off the future-dated 11.3 of the same device and hash; everything in one commit. */
+/**
+ * Calls off the future-dated 11.3 of the same device and hash; everything in one commit. The authorisation is spent with it, and so is the
+ * one that the cancellation brought: without its date either would activate.
+ */
 function cancel(
   door: Door,
   state: StoreState,
@@ -232,10 +245,20 @@ function cancel(
     value: { ...value, number: state.nextEntry + i, srv: '11.3', atMs, device: { deviceId } },
   });
   const isAccepted = state.entriesOf.has(other.requestId);
+  const known = state.counters.get(deviceId);
+  const isHighest = known === undefined || authorisation.originatorCounter > BigInt(known.originatorCounter);
+  const spent = isHighest
+    ? { originatorCounter: String(authorisation.originatorCounter), body: bodyOf(door, authorisation) }
+    : known;
+  const toRevoke = isHighest ? Buffer.from(asked.authorisation).toString('base64') : other.authorisation;
   const message = `called off by request ${requestId}`;
   const changes: Change[] = [
-    { kind: 'request', value: { srv: '11.3-cancel', requestId, digest, atMs, deviceId, cancelled: other.requestId } },
+    {
+      kind: 'request',
+      value: { srv: '11.3-cancel', requestId, digest, atMs, deviceId, cancelled: other.requestId, toRevoke },
+    },
     { kind: 'request', value: { ...other, stage: 'done' } },
+    { kind: 'counter', value: { ...spent, deviceId, isRevoked: true } },
     entry(0, { kind: isAccepted ? 'alert' : 'response', requestId: other.requestId, code: 'cancelled', message }),
     entry(1, { kind: 'response', requestId, code: 'success', message: `request ${other.requestId} is called off` }),
   ];

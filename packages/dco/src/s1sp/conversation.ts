@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { runSender } from '@smets1/host';
 import type { TimePort } from '@smets1/host';
-import { equalOctets, formatDeviceId, parseDeviceId, refusalOf, toHex } from '@smets1/protocol';
+import { decodeAuthorisation, equalOctets, formatDeviceId, parseDeviceId, refusalOf, toHex } from '@smets1/protocol';
 import type {
   CryptoPort,
   MeterHello,
@@ -61,6 +61,7 @@ const NOT_NOW: ReadonlySet<Refusal> = new Set([
   'incomplete',
 ]);
 
+/** @throws Only defects: what a line, the system or a meter does wrong is in what is spoken. */
 export async function speak(conversation: Conversation): Promise<Spoken> {
   const { device, links, image, authorisation } = conversation;
   const plan: SenderPlan = {
@@ -72,28 +73,17 @@ export async function speak(conversation: Conversation): Promise<Spoken> {
     octetsPerSecond: conversation.octetsPerSecond,
     random: new Uint8Array(randomBytes(8)),
   };
-  const events = narrate(conversation);
-  try {
-    const { result, meter } = await runSender({
-      plan,
-      openLink: () => links.open(device.deviceId),
-      reconnectMs: RECONNECT_MS,
-      crypto: conversation.crypto,
-      signal: conversation.signal,
-      onEvent: events,
-      ...(conversation.time === undefined ? {} : { time: conversation.time }),
-      ...(device.publicKey === undefined ? {} : { deviceKey: device.publicKey }),
-    });
-    return spokenOf(conversation, result, meter);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return {
-      kind: 'again',
-      code: 'no-answer',
-      message: `no link to the meter: ${why}`,
-      device: { deviceId: device.deviceId },
-    };
-  }
+  const { result, meter } = await runSender({
+    plan,
+    openLink: async () => await links.open(device.deviceId),
+    reconnectMs: RECONNECT_MS,
+    crypto: conversation.crypto,
+    signal: conversation.signal,
+    onEvent: narrate(conversation),
+    ...(conversation.time === undefined ? {} : { time: conversation.time }),
+    ...(device.publicKey === undefined ? {} : { deviceKey: device.publicKey }),
+  });
+  return spokenOf(conversation, result, meter);
 }
 
 function spokenOf(conversation: Conversation, result: SenderResult, meter: MeterHello | undefined): Spoken {
@@ -105,11 +95,9 @@ function spokenOf(conversation: Conversation, result: SenderResult, meter: Meter
   if (result.kind === 'done') {
     if (heard === undefined || outcome === undefined) throw new TypeError('a run that is done has an outcome');
     // A plan without image leaves the sender nothing to compare the running image with.
-    const expected =
-      conversation.image === undefined && conversation.authorisation !== undefined
-        ? conversation.authorisation.subarray(16, 48)
-        : undefined;
-    if (expected !== undefined && !equalOctets(outcome.runningHash, expected)) {
+    const asked = conversation.image === undefined ? conversation.authorisation : undefined;
+    const authorised = asked === undefined ? undefined : decodeAuthorisation(asked);
+    if (authorised !== undefined && !(authorised.ok && equalOctets(outcome.runningHash, authorised.value.imageHash))) {
       return {
         kind: 'failed',
         code: 'activation-failed',

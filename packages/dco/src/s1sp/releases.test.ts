@@ -3,9 +3,7 @@
  * meter signed.
  * Method: store and countersigner on files in memory, meters of this process behind memory links, a clock that is turned by hand.
  */
-import { memoryFiles } from '@smets1/journal';
-import type { MemoryFiles } from '@smets1/journal';
-import { countersign, decodeOutcome } from '@smets1/protocol';
+import { decodeOutcome } from '@smets1/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   authorisationFor,
@@ -15,17 +13,14 @@ import {
   foreignSigner,
   idOctets,
   requestId,
-  run,
   trust,
   until,
 } from '../bench.test-support.js';
-import { DcoError } from '../error.js';
 import type { ControlPort } from '../control-port.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import { takePart } from '../store/intake.js';
 import { DEFAULT_SETTINGS } from '../store/settings.js';
 import { CANCELLATION_MS } from './admission.js';
-
 import { answered, codeOf, entries, HOUR, image, newer, stage, start } from '../release-bench.test-support.js';
 
 describe('an 11.3 for now', () => {
@@ -252,6 +247,31 @@ describe('an 11.3 for later', () => {
     expect(entries(bench, 1)).toEqual(['response cancelled']);
     expect(stage(bench, 1)).toBe('done');
     expect(bench.links.opened).toEqual([]);
+    expect(bench.events.map(({ stage: one }) => one)).not.toContain('countersigned');
+  });
+
+  it('that was called off is not told of as answered by a control that refuses too late', async () => {
+    let refuse = (): void => undefined;
+    const bench = await start({
+      control: (real) => ({
+        ...real,
+        countersign: async () => {
+          await new Promise<void>((resolve) => {
+            refuse = resolve;
+          });
+          return { ok: false, code: 'rate', message: 'too many' };
+        },
+      }),
+    });
+    const authorisation = authorisationFor(image, deviceId(1), 1);
+    await bench.activate(1, 1, { executionAtMs: bench.clock.nowMs() + HOUR, authorisation });
+    const cancellation = { request: 10_002, executionAtMs: CANCELLATION_MS, authorisation };
+    expect(codeOf(await bench.activate(1, 1, cancellation))).toBe('ok');
+    refuse();
+    await until(() => bench.releases.busyCount === 0, 'quiet');
+    await until(() => bench.events.some(({ stage: one }) => one === 'control-refused'), 'the refusal');
+    await new Promise(setImmediate);
+    expect(bench.events.map(({ stage: one }) => one)).not.toContain('answered');
   });
 
   it('cannot be called off once its activation has begun, which is durable before the meter hears of it', async () => {
@@ -315,6 +335,120 @@ describe('an 11.3 for later', () => {
   });
 });
 
+describe('an authorisation that was called off', () => {
+  it('is spent: neither the door nor the control takes it, or one with a counter not above it, again', async () => {
+    const bench = await start({ images: [image, newer] });
+    const authorisation = authorisationFor(image, deviceId(1), 5);
+    await bench.activate(1, 5, { executionAtMs: bench.clock.nowMs() + HOUR, authorisation });
+    await until(() => stage(bench, 5) === 'sealed' && bench.clock.ringing === 1, 'sealed');
+    // The cancellation brings another authorisation, which without its date would activate: it is spent, too.
+    const cancellation = { request: 10_050, executionAtMs: CANCELLATION_MS };
+    expect(codeOf(await bench.activate(1, 6, cancellation))).toBe('ok');
+    await until(() => bench.releases.busyCount === 0, 'the control told');
+    expect(codeOf(await bench.activate(1, 5, { request: 10_051, authorisation }))).toBe('authorisation-revoked');
+    expect(codeOf(await bench.activate(1, 6, { request: 10_052 }))).toBe('authorisation-revoked');
+    expect(codeOf(await bench.activate(1, 4, { image: newer }))).toBe('authorisation-revoked');
+    expect(codeOf(await bench.activate(2, 4))).toBe('ok');
+    await answered(bench, 4);
+    expect(codeOf(await bench.activate(1, 7))).toBe('ok');
+    await answered(bench, 7);
+    expect(codeOf(await bench.activate(1, 5, { request: 10_053, authorisation }))).toBe('originator-counter-used');
+    expect(bench.meters[0]!.activations).toBe(1);
+  });
+
+  it('stays so after a restart, and the control hears of it once it can be reached', async () => {
+    let isAway = false;
+    const told: string[] = [];
+    const control = (real: ControlPort): ControlPort => ({
+      ...real,
+      revoke: async (asked) => {
+        const answer = isAway
+          ? ({ ok: false, code: 'unavailable', message: 'away' } as const)
+          : await real.revoke(asked);
+        told.push(answer.ok ? 'ok' : answer.code);
+        return answer;
+      },
+    });
+    const first = await start({ control });
+    const authorisation = authorisationFor(image, deviceId(1), 5);
+    await first.activate(1, 5, { executionAtMs: first.clock.nowMs() + HOUR, authorisation });
+    await until(() => stage(first, 5) === 'sealed' && first.clock.ringing === 1, 'sealed');
+    isAway = true;
+    const cancellation = { request: 10_050, executionAtMs: CANCELLATION_MS, authorisation };
+    expect(codeOf(await first.activate(1, 5, cancellation))).toBe('ok');
+    await until(() => told.length > 0 && first.releases.busyCount === 0, 'a try');
+    await first.stop();
+    isAway = false;
+    const again = await start({ world: first.world, clock: first.clock, meters: first.meters, control, images: [] });
+    await until(() => told.at(-1) === 'ok' && again.releases.busyCount === 0, 'the control told');
+    expect(codeOf(await again.activate(1, 5, { request: 10_051, authorisation }))).toBe('authorisation-revoked');
+    await again.stop();
+    const third = await start({ world: first.world, clock: first.clock, meters: first.meters, control, images: [] });
+    await until(() => third.releases.busyCount === 0, 'quiet');
+    expect(told).toEqual(['unavailable', 'ok']);
+  });
+});
+
+describe('a meter whose key nobody knows', () => {
+  it('is not activated, for nobody could vouch for what it answers', async () => {
+    const bench = await start({ keyless: [deviceId(1)] });
+    expect(codeOf(await bench.activate(1, 1))).toBe('device-key-missing');
+    expect(bench.store.state.pending.size).toBe(0);
+    expect(codeOf(await bench.activate(2, 1))).toBe('ok');
+    await answered(bench, 1);
+  });
+
+  it('is activated where the settings allow it, and its answer is success-unattested without alert 8F66', async () => {
+    const bench = await start({ keyless: [deviceId(1)], settings: { allowUnattested: true } });
+    await bench.activate(1, 1, { executionAtMs: bench.clock.nowMs() + HOUR });
+    await until(() => stage(bench, 1) === 'sealed' && bench.clock.ringing === 1, 'sealed');
+    bench.clock.turnTo(bench.clock.nowMs() + HOUR);
+    await answered(bench, 1, 2);
+    expect(entries(bench, 1)).toEqual(['response accepted', 'alert success-unattested']);
+    const number = bench.store.state.entriesOf.get(requestId(10_001))![1]!;
+    expect(bench.store.state.entries.get(number)?.device).toMatchObject({ attested: false });
+  });
+});
+
+describe('a defect of the DCO', () => {
+  it('is no dead line: it is reported, and the release ends with its own code at once', async () => {
+    const links = (): { readonly open: () => Promise<never> } => ({
+      open: () => Promise.reject(new TypeError('undefined is no meter')),
+    });
+    const bench = await start({ links, expectsReports: true });
+    await bench.activate(1, 1);
+    await answered(bench, 1);
+    expect(entries(bench, 1)).toEqual(['response defect']);
+    expect(stage(bench, 1)).toBe('done');
+    expect(bench.reported).toEqual([new TypeError('undefined is no meter')]);
+    expect(bench.clock.ringing).toBe(0);
+    await bench.releases.read(requestId(10_002), deviceId(2));
+    await answered(bench, 2);
+    expect(entries(bench, 2)).toEqual(['response defect']);
+  });
+
+  it('in the control leaves no release pending either', async () => {
+    const bench = await start({
+      control: (real) => ({ ...real, countersign: () => Promise.reject(new RangeError('out of it')) }),
+      expectsReports: true,
+    });
+    await bench.activate(1, 1);
+    await answered(bench, 1);
+    expect(entries(bench, 1)).toEqual(['response defect']);
+    expect(bench.store.state.pending.size).toBe(0);
+  });
+
+  it('is not what a system that refuses a socket is', async () => {
+    const links = (): { readonly open: () => Promise<never> } => ({
+      open: () => Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })),
+    });
+    const bench = await start({ links });
+    await bench.activate(1, 1);
+    await until(() => bench.clock.ringing === 1 && bench.releases.busyCount === 0, 'a pause');
+    expect(entries(bench, 1)).toEqual([]);
+  });
+});
+
 describe('an 11.2', () => {
   it('reads the version that the meter signs, once for each request', async () => {
     const bench = await start();
@@ -356,124 +490,3 @@ describe('many at a time', () => {
     expect(bench.store.state.entries.size).toBe(3 + 24);
   });
 });
-
-describe('a disk that is full', () => {
-  it('makes releases wait where they are, and they go on when there is space', async () => {
-    const meters = Array.from({ length: 8 }, (_, i) => fakeMeter(i));
-    const bench = await start({ meters, segmentBytes: 16 * 1024 });
-    bench.world.setCapacity(0);
-    const admitted: number[] = [];
-    for (let i = 0; i < 8; i += 1) {
-      const answer = await bench.activate(i, i + 1).catch((error: unknown) => error);
-      if (!(answer instanceof DcoError)) admitted.push(i);
-      else expect(answer.code).toBe('storage-full');
-    }
-    await until(() => bench.releases.busyCount === 0, 'all waiting');
-    expect(bench.events.map(({ stage: one }) => one)).toContain('storage-waiting');
-    expect(admitted.length).toBeGreaterThan(0);
-    bench.world.setCapacity(Number.POSITIVE_INFINITY);
-    bench.clock.turnTo(bench.clock.nowMs() + 1000);
-    for (const i of admitted) await answered(bench, i + 1);
-    for (const i of admitted) {
-      expect(entries(bench, i + 1)).toEqual(['response success']);
-      expect(meters[i]!.activations).toBe(1);
-    }
-  });
-});
-
-describe('a crash', () => {
-  it('of the process at any file operation of a release is continued to one activation and one response', async () => {
-    const clean = await start();
-    const before = clean.world.callCount();
-    await clean.activate(1, 1);
-    await answered(clean, 1);
-    const calls = clean.world.callCount() - before;
-    await clean.stop();
-    expect(calls).toBeGreaterThan(8);
-    for (let cut = 1; cut <= calls; cut += 1) {
-      const first = await start({ world: memoryFiles({ seed: cut }), settings: { retryMsFirst: 1 } }).catch(
-        () => undefined,
-      );
-      if (first === undefined) throw new Error('the start failed');
-      const authorisation = authorisationFor(image, deviceId(1), 1);
-      first.world.cutCall(cut);
-      const admitted = await first.activate(1, 1, { authorisation }).catch(() => undefined);
-      await until(() => first.releases.busyCount === 0, 'stopped at the cut');
-      await first.stop().catch(() => undefined);
-      first.world.crash('power');
-      const again = await start({ world: first.world, clock: first.clock, meters: first.meters });
-      if (admitted?.ok === true) expect(again.store.state.requests.has(requestId(10_001))).toBe(true);
-      expect((await again.activate(1, 1, { authorisation })).ok).toBe(true);
-      await answered(again, 1);
-      expect(entries(again, 1)).toEqual(['response success']);
-      expect(again.meters[0]!.activations).toBe(1);
-      await again.stop();
-    }
-  });
-
-  it('in mid-transfer is resumed where the meter was', async () => {
-    const large = benchImage({ imageBytes: 120_000, blockShift: 12, partBytes: 60_000 });
-    const first = await start({ images: [large] });
-    await first.activate(1, 1, { image: large });
-    await until(() => first.meters[0]!.storedBlocks >= 8, 'some blocks');
-    await first.stop();
-    first.world.crash('process');
-    const storedBefore = first.meters[0]!.storedBlocks;
-    expect(storedBefore).toBeLessThan(large.blockCount);
-    const again = await start({ world: first.world, clock: first.clock, meters: first.meters, images: [] });
-    await answered(again, 1);
-    expect(entries(again, 1)).toEqual(['response success']);
-    expect(again.meters[0]!.storedBlocks - storedBefore).toBeLessThan(large.blockCount);
-  });
-});
-
-describe('a store that rots', () => {
-  it('makes the control refuse for now, rather than end', async () => {
-    const bench = await start();
-    bench.world.damage('dco/journal-1/segment-0000000001.log', 600, 0x10);
-    await bench.activate(1, 1);
-    await until(() => bench.clock.ringing === 1, 'a pause');
-    expect(entries(bench, 1)).toEqual([]);
-    expect(bench.links.opened).toEqual([]);
-  });
-});
-
-describe('an image whose manufacturer is not trusted any more', () => {
-  it('is not sent', async () => {
-    const bench = await start({ control: countersignAll, releaseTrust: { ...trust, manufacturer: trust.supplier } });
-    await bench.activate(1, 1);
-    await answered(bench, 1);
-    expect(entries(bench, 1)).toEqual(['response image-corrupt']);
-    expect(bench.meters[0]!.storedBlocks).toBe(0);
-  });
-});
-
-describe('an image that rots at rest', () => {
-  it('is not sent', async () => {
-    const bench = await start({ control: countersignAll });
-    const { sequence } = bench.store.state.images.get(image.imageId)!.runs[0]!;
-    const part = bench.store.readPart(sequence);
-    const path = 'dco/journal-1/segment-0000000001.log';
-    const at = offsetOf(bench.world, path, part);
-    bench.world.damage(path, at + part.length - 10, 0x10);
-    await bench.activate(1, 1);
-    await answered(bench, 1);
-    expect(entries(bench, 1)).toEqual(['response image-corrupt']);
-    expect(bench.meters[0]!.storedBlocks).toBe(0);
-  });
-});
-
-/** A control that looks at nothing, to see what the other side does for itself. */
-function countersignAll(): ControlPort {
-  return {
-    countersign: ({ authorisation }) => Promise.resolve({ ok: true, authorisation: run(countersign(authorisation)) }),
-    close: () => Promise.resolve(),
-  };
-}
-
-function offsetOf(world: MemoryFiles, path: string, octets: Uint8Array): number {
-  const file = world.files.open(path, 'read');
-  const whole = Buffer.alloc(file.sizeBytes());
-  file.readAt(whole, 0);
-  return whole.indexOf(octets);
-}

@@ -7,7 +7,7 @@ import { runTask } from '@smets1/protocol';
 import type { CryptoPort, SendableImage, TrustAnchors } from '@smets1/protocol';
 import type { Clock } from '../clock.js';
 import type { ControlPort } from '../control-port.js';
-import { DcoError } from '../error.js';
+import { DcoError, isStorageError } from '../error.js';
 import type { Answer } from '../error.js';
 import type { EventBus, StageEvent } from '../events.js';
 import { READY_IMAGES_MAX } from '../limits.js';
@@ -15,14 +15,12 @@ import type { Inventory } from '../inventory.js';
 import type { MeterLinks } from '../meter-links.js';
 import { sendableImage } from '../store/image.js';
 import type {
+  CancelRequest,
   Change,
-  DeviceResult,
-  EntryCode,
-  EntryRecord,
   MeterRecord,
+  ReadRequest,
   ReleaseRequest,
   ReleaseStage,
-  RequestRecord,
 } from '../store/records.js';
 import type { DcoSettings } from '../store/settings.js';
 import type { StoreState } from '../store/state.js';
@@ -33,6 +31,8 @@ import { speak } from './conversation.js';
 import type { Spoken } from './conversation.js';
 import { openLanes } from './lanes.js';
 import type { Lanes } from './lanes.js';
+import { entryOf } from './release-entry.js';
+import type { Result } from './release-entry.js';
 
 export interface ReleaseOptions {
   readonly store: Store;
@@ -48,7 +48,7 @@ export interface ReleaseOptions {
   readonly ratePerLink?: number;
   /** How links keep time; the machine's own unless given. */
   readonly linkTime?: TimePort;
-  /** Told what nobody foresaw; the request is tried again after the next start. */
+  /** Told what nobody foresaw; its request is answered `defect`, or goes on after the next start when the storage has failed. */
   readonly report: (error: unknown) => void;
 }
 
@@ -96,6 +96,8 @@ class RunningReleases implements Releases {
     const { state } = this.#o.store;
     for (const request of state.pending.values()) this.#enqueue(request.requestId, request.deviceId);
     for (const request of state.requests.values()) {
+      if (request.srv === '11.3-cancel' && request.toRevoke !== undefined)
+        this.#enqueue(request.requestId, request.deviceId);
       if (request.srv === '11.2' && !state.entriesOf.has(request.requestId))
         this.#enqueue(request.requestId, request.deviceId);
     }
@@ -135,6 +137,7 @@ class RunningReleases implements Releases {
     this.#tell(cancelled, deviceId, { stage: 'cancelled', detail: `by ${requestId}` });
     this.#forget(cancelled);
     this.#talking.get(cancelled)?.abort();
+    this.#enqueue(requestId, deviceId); // the control has yet to hear of it
   }
 
   #enqueue(requestId: string, deviceId: string): void {
@@ -143,20 +146,39 @@ class RunningReleases implements Releases {
       try {
         next = await this.#advance(requestId);
       } catch (error) {
-        next = this.#afterError(error, requestId, deviceId);
+        next = await this.#afterError(error, requestId, deviceId);
       }
       if (next !== undefined && !this.#stop.signal.aborted) this.#later(requestId, deviceId, next);
     });
   }
 
-  /** Storage that is full may have room again; anything else is left to the next start. */
-  #afterError(error: unknown, requestId: string, deviceId: string): Next {
+  /** Storage that is full may have room again, and one that has failed is left to the next start; anything else is a defect of ours. */
+  async #afterError(error: unknown, requestId: string, deviceId: string): Promise<Next> {
     if (this.#stop.signal.aborted) return undefined;
-    if (error instanceof DcoError && error.code === 'storage-full') {
+    if (isStorageError(error, 'storage-full')) {
       this.#tell(requestId, deviceId, { stage: 'storage-waiting', detail: error.message });
       return this.#retry(requestId);
     }
     this.#o.report(error);
+    if (isStorageError(error, 'storage-failed') || isStorageError(error, 'closed')) return undefined;
+    try {
+      return await this.#defect(error, requestId, deviceId);
+    } catch (again) {
+      if (!isStorageError(again, 'storage-full')) this.#o.report(again);
+      return this.#retry(requestId);
+    }
+  }
+
+  /** Answers a request that our own fault has ended: nobody is left to wait for what will not come. */
+  async #defect(error: unknown, requestId: string, deviceId: string): Promise<Next> {
+    const request = this.#o.store.state.requests.get(requestId);
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `a defect of the DCO, which has been reported there (${why}); what the meter did of it may not be known, so read its version with 11.2`;
+    const result: Result = { code: 'defect', message, device: { deviceId } };
+    if (request?.srv === '11.3') await this.#finish(request, result, undefined);
+    else if (request?.srv === '11.2') await this.#answerRead(request, result, undefined);
+    // The cancellation itself is done and answered. Only the control has to hear of it still.
+    else if (request?.srv === '11.3-cancel') return this.#retry(requestId);
     return undefined;
   }
 
@@ -189,6 +211,7 @@ class RunningReleases implements Releases {
     const request = this.#o.store.state.requests.get(requestId);
     if (request === undefined || this.#stop.signal.aborted) return undefined;
     if (request.srv === '11.2') return this.#readVersion(request);
+    if (request.srv === '11.3-cancel') return this.#revoke(request);
     for (;;) {
       const release = this.#o.store.state.pending.get(requestId);
       if (release === undefined) return undefined; // done, or called off
@@ -233,19 +256,20 @@ class RunningReleases implements Releases {
     if (answer.ok) {
       const countersigned = Buffer.from(answer.authorisation).toString('base64');
       const isFuture = release.executionAtMs !== undefined;
-      await this.#commit(release, (state) => [
+      const isStill = await this.#commit(release, (state) => [
         { kind: 'request', value: { ...release, countersigned, stage: 'forwarding' } },
         ...(isFuture
           ? [
-              this.#entry(state, release, {
-                code: 'accepted',
-                message: 'authorised; activation waits for its date',
-                device: { deviceId },
-              }),
+              entryOf(
+                state,
+                release,
+                { code: 'accepted', message: 'authorised; activation waits for its date', device: { deviceId } },
+                this.#o.clock.nowMs(),
+              ),
             ]
           : []),
       ]);
-      this.#tell(requestId, deviceId, { stage: 'countersigned' });
+      if (isStill) this.#tell(requestId, deviceId, { stage: 'countersigned' });
       return 'go on';
     }
     if (answer.code === 'unavailable')
@@ -260,6 +284,18 @@ class RunningReleases implements Releases {
       { code: `control-${answer.code}`, message: answer.message, device: { deviceId } },
       undefined,
     );
+    return undefined;
+  }
+
+  /** Tells the control what was called off, until it has recorded it. */
+  async #revoke(request: CancelRequest): Promise<Next> {
+    const { toRevoke, ...told } = request;
+    if (toRevoke === undefined) return undefined;
+    const answer = await this.#o.control.revoke({ authorisation: octetsOf(toRevoke) });
+    if (!answer.ok && answer.code === 'unavailable') return this.#retry(request.requestId);
+    // A control that does not believe the Supplier's signature would not countersign it either.
+    await this.#o.store.transact(() => ({ changes: [{ kind: 'request', value: told }], value: undefined }));
+    this.#forget(request.requestId);
     return undefined;
   }
 
@@ -282,9 +318,14 @@ class RunningReleases implements Releases {
     this.#tell(release.requestId, release.deviceId, { stage: 'activating' });
     const spoken = await this.#speak(release, image, octetsOf(release.countersigned ?? ''));
     if (spoken.kind !== 'done') return this.#unlessDone(release, spoken);
+    const { device, meter } = spoken;
     const message =
       spoken.what === 'already-running' ? 'the image was running already' : 'the image runs and is confirmed';
-    await this.#finish(release, { code: 'success', message, device: spoken.device }, spoken.meter);
+    const result: Result =
+      device.attested === true
+        ? { code: 'success', message, device }
+        : { code: 'success-unattested', message: `${message}, says the meter; ${NOT_ATTESTED}`, device };
+    await this.#finish(release, result, meter);
     return undefined;
   }
 
@@ -313,8 +354,8 @@ class RunningReleases implements Releases {
     await this.#finish(release, { code: 'not-actioned', message, device: { deviceId: release.deviceId } }, undefined);
   }
 
-  async #readVersion(request: Extract<RequestRecord, { srv: '11.2' }>): Promise<Next> {
-    const { requestId, deviceId, atMs } = request;
+  async #readVersion(request: ReadRequest): Promise<Next> {
+    const { requestId, atMs } = request;
     if (this.#o.store.state.entriesOf.has(requestId)) return undefined;
     const spoken = await this.#speak(request, undefined, undefined);
     if (this.#stop.signal.aborted) return undefined;
@@ -322,19 +363,26 @@ class RunningReleases implements Releases {
     if (spoken.kind === 'again' && !isLate) return this.#retry(requestId, atMs + this.#o.settings.releaseMsMax);
     const result: Result =
       spoken.kind === 'done'
-        ? { code: 'success', message: 'the version that the meter runs', device: spoken.device }
+        ? {
+            code: 'success',
+            message: `the version that the meter runs${spoken.device.attested === true ? '' : `; ${NOT_ATTESTED}`}`,
+            device: spoken.device,
+          }
         : { code: spoken.code, message: spoken.message, device: spoken.device };
-    const meter = spoken.kind === 'again' ? undefined : spoken.meter;
+    await this.#answerRead(request, result, spoken.kind === 'again' ? undefined : spoken.meter);
+    return undefined;
+  }
+
+  async #answerRead(request: ReadRequest, result: Result, meter: MeterRecord | undefined): Promise<void> {
     await this.#o.store.transact((state) => ({
       changes: [
-        this.#entry(state, request, result),
+        entryOf(state, request, result, this.#o.clock.nowMs()),
         ...(meter === undefined ? [] : [{ kind: 'meter', value: meter } as const]),
       ],
       value: undefined,
     }));
-    this.#forget(requestId);
-    this.#tell(requestId, deviceId, { stage: 'answered', code: result.code });
-    return undefined;
+    this.#forget(request.requestId);
+    this.#tell(request.requestId, request.deviceId, { stage: 'answered', code: result.code });
   }
 
   async #speak(
@@ -417,13 +465,14 @@ class RunningReleases implements Releases {
   }
 
   async #finish(release: ReleaseRequest, result: Result, meter: MeterRecord | undefined): Promise<void> {
-    await this.#commit(release, (state) => [
+    const isAnswered = await this.#commit(release, (state) => [
       { kind: 'request', value: { ...release, stage: 'done' } },
-      this.#entry(state, release, result),
+      entryOf(state, release, result, this.#o.clock.nowMs()),
       ...(meter === undefined ? [] : [{ kind: 'meter', value: meter } as const]),
     ]);
     this.#forget(release.requestId);
-    this.#tell(release.requestId, release.deviceId, { stage: 'answered', code: result.code, detail: result.message });
+    if (isAnswered)
+      this.#tell(release.requestId, release.deviceId, { stage: 'answered', code: result.code, detail: result.message });
   }
 
   /** Commits unless the release has ended meanwhile; says whether it did. */
@@ -433,31 +482,12 @@ class RunningReleases implements Releases {
     );
   }
 
-  /** A response, or an alert when the response was given already: then `8F66` for success and `8F67` for what was not actioned. */
-  #entry(state: StoreState, request: RequestRecord, result: Result): Change {
-    const isAlert = state.entriesOf.has(request.requestId);
-    const value: EntryRecord = {
-      number: state.nextEntry,
-      kind: isAlert ? 'alert' : 'response',
-      requestId: request.requestId,
-      srv: request.srv === '11.2' ? '11.2' : '11.3',
-      atMs: this.#o.clock.nowMs(),
-      ...result,
-      ...(isAlert ? { alertCode: result.code === 'success' ? '8F66' : '8F67' } : {}),
-    };
-    return { kind: 'entry', value };
-  }
-
   #tell(requestId: string, deviceId: string, event: Omit<StageEvent, 'atMs' | 'requestId' | 'deviceId'>): void {
     this.#o.bus.tell({ ...event, atMs: this.#o.clock.nowMs(), requestId, deviceId });
   }
 }
 
-interface Result {
-  readonly code: EntryCode;
-  readonly message: string;
-  readonly device: DeviceResult;
-}
+const NOT_ATTESTED = 'its key is not in the inventory, so nobody can vouch for it';
 
 function octetsOf(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, 'base64'));

@@ -8,6 +8,8 @@ import type {
   ControlPort,
   CountersignatureAnswer,
   CountersignatureRequest,
+  RevocationAnswer,
+  RevocationRequest,
 } from '../control-port.js';
 import { DcoError } from '../error.js';
 import { COMPLAINT_LENGTH_MAX, CONTROL_ANSWER_MS_MAX, CONTROL_CLOSE_MS_MAX, CONTROL_START_MS_MAX } from '../limits.js';
@@ -28,12 +30,14 @@ const CODES = [
   'version',
   'hardware',
   'counter',
+  'revoked',
   'rate',
   'unavailable',
 ] as const;
 const LINE = v.union([
   v.strictObject({ ready: v.literal(true) }),
   v.strictObject({ fatal: v.strictObject({ code: v.string(), message: v.string() }) }),
+  v.strictObject({ id: v.number(), ok: v.literal(true) }),
   v.strictObject({ id: v.number(), ok: v.literal(true), authorisation: v.pipe(v.string(), v.base64()) }),
   v.strictObject({ id: v.number(), ok: v.literal(false), code: v.picklist(CODES), message: v.string() }),
 ]);
@@ -55,7 +59,7 @@ class Control implements ControlProcess {
   #child: ChildProcessWithoutNullStreams | undefined;
   #starting: Promise<void> | undefined;
   #nextId = 1;
-  readonly #asked = new Map<number, (answer: CountersignatureAnswer) => void>();
+  readonly #asked = new Map<number, (answer: Told) => void>();
   #closed = false;
 
   constructor(configuration: ControlConfiguration, mainPath: string) {
@@ -68,6 +72,20 @@ class Control implements ControlProcess {
   }
 
   async countersign(request: CountersignatureRequest): Promise<CountersignatureAnswer> {
+    const { requestId, deviceId, firmwareHash } = request;
+    const answer = await this.#ask({ requestId, deviceId, firmwareHash, authorisation: base64(request.authorisation) });
+    if (!answer.ok) return answer;
+    return answer.authorisation === undefined
+      ? unavailable('the countersigner answers something else than it was asked')
+      : { ok: true, authorisation: answer.authorisation };
+  }
+
+  async revoke({ authorisation }: RevocationRequest): Promise<RevocationAnswer> {
+    const answer = await this.#ask({ revoke: base64(authorisation) });
+    return answer.ok ? { ok: true } : answer;
+  }
+
+  async #ask(question: Readonly<Record<string, string>>): Promise<Told> {
     try {
       await this.start();
     } catch (error) {
@@ -79,15 +97,13 @@ class Control implements ControlProcess {
       const id = this.#nextId;
       this.#nextId += 1;
       const timer = setTimeout(() => settle(unavailable('the countersigner does not answer')), CONTROL_ANSWER_MS_MAX);
-      const settle = (answer: CountersignatureAnswer): void => {
+      const settle = (answer: Told): void => {
         clearTimeout(timer);
         this.#asked.delete(id);
         resolve(answer);
       };
       this.#asked.set(id, settle);
-      const { requestId, deviceId, firmwareHash } = request;
-      const authorisation = Buffer.from(request.authorisation).toString('base64');
-      child.stdin.write(`${JSON.stringify({ id, requestId, deviceId, firmwareHash, authorisation })}\n`);
+      child.stdin.write(`${JSON.stringify({ id, ...question })}\n`);
     });
   }
 
@@ -123,9 +139,9 @@ class Control implements ControlProcess {
       complaints = (complaints + text).slice(-COMPLAINT_LENGTH_MAX);
     });
     return new Promise((resolve, reject) => {
-      const fail = (why: string): void => {
+      const fail = (why: string, code: 'control-failed' | 'control-trust-changed' = 'control-failed'): void => {
         clearTimeout(timer);
-        reject(new DcoError('control-failed', `the countersigner did not start: ${why}`));
+        reject(new DcoError(code, `the countersigner did not start: ${why}`));
       };
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
@@ -138,11 +154,11 @@ class Control implements ControlProcess {
           clearTimeout(timer);
           resolve();
         } else if ('fatal' in line) {
-          fail(`${line.fatal.code}: ${line.fatal.message}`);
+          const { code, message } = line.fatal;
+          if (code === 'control-trust-changed') fail(message, code);
+          else fail(`${code}: ${message}`);
         } else {
-          this.#asked.get(line.id)?.(
-            line.ok ? { ok: true, authorisation: new Uint8Array(Buffer.from(line.authorisation, 'base64')) } : line,
-          );
+          this.#asked.get(line.id)?.(toldBy(line));
         }
       });
       child.on('error', (error) => this.#ended(child, () => fail(error.message)));
@@ -170,6 +186,20 @@ function lineOf(text: string): Line | undefined {
   }
 }
 
-function unavailable(message: string): CountersignatureAnswer {
+/** Either answer, as one line says it. */
+type Told =
+  { readonly ok: true; readonly authorisation?: Uint8Array } | Exclude<CountersignatureAnswer, { readonly ok: true }>;
+
+function toldBy(line: Exclude<Line, { readonly ready: true } | { readonly fatal: unknown }>): Told {
+  if (!line.ok) return { ok: false, code: line.code, message: line.message };
+  if (!('authorisation' in line)) return { ok: true };
+  return { ok: true, authorisation: new Uint8Array(Buffer.from(line.authorisation, 'base64')) };
+}
+
+function base64(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('base64');
+}
+
+function unavailable(message: string): Exclude<CountersignatureAnswer, { readonly ok: true }> {
   return { ok: false, code: 'unavailable', message };
 }

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,7 +21,8 @@ import type { DcoClient } from '../client/client.js';
 import { DcoError } from '../error.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import type { FakeMeter } from '../fake-meter.test-support.js';
-import { startDco } from './start-dco.js';
+import { startControlProcess } from './control-process.js';
+import { DEFAULT_CONTROL_POLICY, startDco } from './start-dco.js';
 
 const root = mkdtempSync(join(tmpdir(), 'dco-process-'));
 const children = new Set<Child>();
@@ -261,6 +262,32 @@ describe('the countersigner', () => {
     expect(meter.activations).toBe(1);
     await server.kill('SIGTERM');
   }, 60_000);
+
+  it('hears in its own process of what was called off, and refuses another trust there in words', async () => {
+    const mainPath = new URL('../../dist/control/control-main.js', import.meta.url).pathname;
+    const directory = join(root, 'revoke');
+    const base64 = (octets: Uint8Array): string => Buffer.from(octets).toString('base64');
+    mkdirSync(directory, { mode: 0o700 });
+    const configuration = {
+      storeDirectory: directory,
+      controlDirectory: join(directory, 'control'),
+      keyPath,
+      allowDemo: false,
+      manufacturerKeys: trust.manufacturer.map(base64),
+      supplierKeys: trust.supplier.map(base64),
+      policy: DEFAULT_CONTROL_POLICY,
+    };
+    const control = await startControlProcess(configuration, mainPath);
+    const authorisation = authorisationFor(benchImage(), deviceId(1), 1);
+    expect(await control.revoke({ authorisation })).toEqual({ ok: true });
+    const unsigned = authorisation.with(167, authorisation[167]! ^ 1);
+    expect(await control.revoke({ authorisation: unsigned })).toMatchObject({ ok: false, code: 'signature' });
+    await control.close();
+    const foreign = { ...configuration, supplierKeys: [base64(dcoKey)] };
+    await expect(startControlProcess(foreign, mainPath)).rejects.toMatchObject({ code: 'control-trust-changed' });
+    const again = await startControlProcess(configuration, mainPath);
+    await again.close();
+  }, 30_000);
 
   it('that cannot have its key keeps the DCO from starting, and says why', async () => {
     const options = {

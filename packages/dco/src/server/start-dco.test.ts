@@ -95,6 +95,7 @@ async function control({ files, processes }: MemoryFiles): Promise<ControlPort> 
   });
   return {
     countersign: (request) => countersigner.countersign(request),
+    revoke: (request) => countersigner.revoke(request),
     close: () => Promise.resolve(countersigner.close()),
   };
 }
@@ -319,5 +320,6 @@ describe('a DCO over HTTP', () => {
 
 const noControl: ControlPort = {
   countersign: () => Promise.resolve({ ok: false, code: 'unavailable', message: 'there is none' }),
+  revoke: () => Promise.resolve({ ok: false, code: 'unavailable', message: 'there is none' }),
   close: () => Promise.resolve(),
 };

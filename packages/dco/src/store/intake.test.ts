@@ -3,70 +3,24 @@
  * there if and only if every block is.
  * Method: a store on the journal's file system in memory, which loses at a crash what nobody made durable.
  */
-import { errnoOf, memoryFiles } from '@smets1/journal';
+import { memoryFiles } from '@smets1/journal';
 import type { MemoryFiles } from '@smets1/journal';
 import { crc32, readContainer } from '@smets1/protocol';
 import { demoKey } from '@smets1/host';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { benchImage, crypto, deviceId, foreignSigner, idOctets, requestId, trust } from '../bench.test-support.js';
+import { benchImage, deviceId, foreignSigner, idOctets, requestId, trust } from '../bench.test-support.js';
 import type { BenchImage } from '../bench.test-support.js';
 import { DcoError } from '../error.js';
-import type { Answer } from '../error.js';
 import { acknowledge, pull } from '../responses/pull.js';
 import { takePart } from './intake.js';
-import type { Intake, PartAccepted } from './intake.js';
+import type { Intake } from './intake.js';
 import { sweep } from './retention.js';
 import { DEFAULT_SETTINGS } from './settings.js';
-import type { DcoSettings } from './settings.js';
 import type { StoreState } from './state.js';
-import { openStore, readState } from './store.js';
-import type { Store } from './store.js';
-
-const DIRECTORY = 'dco';
-const image = benchImage();
-const devices = [1, 2, 3].map((n) => idOctets(deviceId(n)));
-
-interface Bench {
-  readonly world: MemoryFiles;
-  readonly store: Store;
-  readonly intake: Intake;
-  readonly send: (part: Uint8Array, counter: number, to?: readonly Uint8Array[]) => Promise<Answer<PartAccepted>>;
-}
-
-function open(
-  world: MemoryFiles = memoryFiles({ seed: 1 }),
-  settings: Partial<DcoSettings> = {},
-  nowMs: () => number = () => 1000,
-): Bench {
-  const store = openStore({
-    files: world.files,
-    directory: DIRECTORY,
-    processes: world.processes,
-    segmentBytes: 64 * 1024,
-    deadBytesMin: 1,
-  });
-  const intake: Intake = { store, crypto, trust, settings: { ...DEFAULT_SETTINGS, ...settings }, nowMs };
-  const send = (
-    part: Uint8Array,
-    counter: number,
-    to: readonly Uint8Array[] = devices,
-  ): Promise<Answer<PartAccepted>> => takePart(intake, { requestId: requestId(counter), devices: to, octets: part });
-  return { world, store, intake, send };
-}
-
-const codeOf = (answer: Answer<unknown>): string => (answer.ok ? 'ok' : (answer.refusal.fault ?? answer.refusal.code));
-const responsesOf = (state: StoreState): readonly string[] =>
-  pull(state, 0).responses.map(({ requestId: id, code }) => `${id.split(':')[2]} ${code}`);
-
-async function thrownCode(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    return error instanceof DcoError ? error.code : errnoOf(error);
-  }
-  return 'nothing';
-}
+import { readState } from './store.js';
+import { DIRECTORY, codeOf, devices, image, open, responsesOf, thrownCode } from './intake-bench.test-support.js';
+import type { Bench } from './intake-bench.test-support.js';
 
 describe('parts of an image', () => {
   it('are held one by one and answered together, one response for the request of each', async () => {
@@ -421,6 +375,66 @@ describe('what is old', () => {
     await bench.store.close();
     const again = open(bench.world);
     expect(again.store.state.nextEntry).toBe(4);
+  });
+});
+
+describe('a rewritten journal', () => {
+  const DAY = 24 * 3_600_000;
+
+  it('does not count requests of an image that was forgotten for the same image when it comes again', async () => {
+    let nowMs = 0;
+    const bench = open(memoryFiles({ seed: 1 }), {}, () => nowMs);
+    await bench.send(image.parts[0]!, 1);
+    nowMs = 10 * DAY;
+    await bench.send(image.parts[1]!, 2);
+    await bench.send(image.parts[2]!, 3);
+    await acknowledge(bench.store, 3);
+    nowMs = 91 * DAY;
+    await sweep(bench.store, bench.intake.settings, nowMs);
+    expect(bench.store.state.images.size).toBe(0);
+    expect(bench.store.state.requests.size).toBe(3);
+    expect([...bench.store.state.requests.values()].filter((request) => 'setId' in request)).toEqual([]);
+    await bench.send(image.parts[0]!, 21);
+    await bench.store.tidy();
+    const [set] = bench.store.state.sets.values();
+    expect([...set!.requestIds]).toEqual([requestId(21)]);
+    expect(set!.covered.durableCount).toBe(2);
+    expect(await bench.send(image.parts[1]!, 22)).toMatchObject({ ok: true, value: { answered: false } });
+    expect(await bench.send(image.parts[2]!, 23)).toMatchObject({ ok: true, value: { answered: true } });
+    expect(responsesOf(bench.store.state)).toEqual(['21 success', '22 success', '23 success']);
+  });
+
+  it('cuts loose what an earlier journal left bound to a set that is gone', async () => {
+    const { store, send } = open();
+    for (const [i, part] of image.parts.entries()) await send(part, i);
+    const [setId] = store.state.sets.keys();
+    await store.transact(() => ({
+      changes: [
+        { kind: 'remove', value: { what: 'set', key: setId! } },
+        { kind: 'remove', value: { what: 'image', key: image.imageId } },
+      ],
+      value: undefined,
+    }));
+    await send(image.parts[0]!, 21);
+    expect(await store.tidy()).toBe(true);
+    expect([...store.state.sets.values()].map(({ requestIds }) => [...requestIds])).toEqual([[requestId(21)]]);
+  });
+
+  it('still knows a complete set for complete, and answers each part that comes again', async () => {
+    let nowMs = 0;
+    const bench = open(memoryFiles({ seed: 1 }), { answeredMsMax: 500 }, () => nowMs);
+    for (const [i, part] of image.parts.entries()) await bench.send(part, i);
+    await acknowledge(bench.store, 3);
+    nowMs = 1000;
+    await sweep(bench.store, bench.intake.settings, nowMs);
+    await bench.store.close();
+    const again = open(bench.world, { answeredMsMax: 500 }, () => nowMs);
+    // The images and sets of a journal that is rewritten come without the requests that are forgotten.
+    const unread = [...again.store.state.sets.values()];
+    expect(unread.map(({ record, requestIds }) => [record.status, requestIds.size])).toEqual([['complete', 0]]);
+    for (const [i, part] of image.parts.entries())
+      expect(await again.send(part, 10 + i)).toMatchObject({ ok: true, value: { answered: true } });
+    expect(responsesOf(again.store.state)).toEqual(['10 success', '11 success', '12 success']);
   });
 });
 

@@ -8,7 +8,8 @@ import { accept, refuse } from '../error.js';
 import type { Answer } from '../error.js';
 import { DEVICES_PER_IMAGE_MAX, GBCS_SIGNATURES_PER_IMAGE_MAX, PARTS_PER_SET_MAX } from '../limits.js';
 import { blocksOf, checkWhole, putPart } from './image.js';
-import type { Change, EntryRecord, ImageRecord, PartRequest } from './records.js';
+import { withoutSet } from './records.js';
+import type { Change, EntryRecord, ImageRecord, PartRequest, RequestRecord } from './records.js';
 import type { DcoSettings } from './settings.js';
 import { blocksFrom } from './state.js';
 import type { ImageState, SetState, StoreState } from './state.js';
@@ -124,12 +125,13 @@ function decide(intake: Intake, state: StoreState, arrival: Arrival): Decision<A
     heldBlocks,
     blockCount: manifest.blockCount,
   };
-  if (covered < manifest.blockCount) return { changes, value: accept({ ...answer, answered: false }) };
+  // First, for the requests that made a set complete are forgotten before it is, and their blocks are then not among those covered.
   if (set?.record.status === 'complete') {
     // Late, or once more: this request has its answer at once, the others have had theirs.
     changes.push(response(intake, record, arrival, devices.length / 8, state.nextEntry, request.requestId));
     return { changes, value: accept({ ...answer, answered: true }) };
   }
+  if (covered < manifest.blockCount) return { changes, value: accept({ ...answer, answered: false }) };
   return {
     changes: [...changes, ...completion(intake, state, arrival, record, image, set)],
     value: accept({ ...answer, answered: true }),
@@ -198,14 +200,13 @@ export function failSet(
       code,
       message,
     };
-    const cut: readonly Change[] = known?.srv === '11.1' ? [{ kind: 'request', value: withoutSet(known) }] : [];
-    return [...cut, { kind: 'entry', value }];
+    return [...cutLoose(known), { kind: 'entry', value }];
   });
 }
 
-function withoutSet(request: PartRequest): PartRequest {
-  const { setId: _, ...rest } = request;
-  return rest;
+/** A request that outlives its set must not count for a later one of the same name. */
+export function cutLoose(request: RequestRecord | undefined): readonly Change[] {
+  return request?.srv === '11.1' ? [{ kind: 'request', value: withoutSet(request) }] : [];
 }
 
 function response(

@@ -5,6 +5,7 @@
  *   0         1            5               5+n
  *   | version | n (u32 LE) | JSON of n oct. | octets (parts, device lists) |
  */
+import type { FailureReason } from '@smets1/protocol';
 import { DcoError } from '../error.js';
 import { RECORD_HEAD_BYTES_MAX } from '../limits.js';
 
@@ -54,6 +55,11 @@ export interface PartRequest extends RequestCommon {
   readonly blockRun: number;
 }
 
+export function withoutSet(request: PartRequest): PartRequest {
+  const { setId: _, ...rest } = request;
+  return rest;
+}
+
 export interface ReadRequest extends RequestCommon {
   readonly srv: '11.2';
   readonly deviceId: string;
@@ -81,6 +87,8 @@ export interface CancelRequest extends RequestCommon {
   readonly srv: '11.3-cancel';
   readonly deviceId: string;
   readonly cancelled: string;
+  /** What control has yet to record as spent: base64 of 168 octets; absent once it has. */
+  readonly toRevoke?: string;
 }
 
 export type RequestRecord = PartRequest | ReadRequest | ReleaseRequest | CancelRequest;
@@ -105,6 +113,8 @@ export interface CounterRecord {
   readonly originatorCounter: string;
   /** SHA-256 of the authorisation's signed octets, in hex. */
   readonly body: string;
+  /** It was called off: not even the same authorisation is taken again. */
+  readonly isRevoked?: true;
 }
 
 /** What goes back to the Supplier: pulled until acknowledged. */
@@ -139,8 +149,12 @@ export interface DeviceResult {
   readonly refusal?: { readonly code: number; readonly detail: number };
 }
 
+/** {@link FailureReason}: what the sender says of a run that failed. */
 export type EntryCode =
+  | FailureReason
   | 'success'
+  /** It runs, as far as anybody can tell: the meter's key is not known, so nobody can vouch for what it said. */
+  | 'success-unattested'
   | 'accepted'
   | 'image-hash-mismatch'
   | 'gbcs-signature'
@@ -150,15 +164,8 @@ export type EntryCode =
   | 'image-gone'
   | 'image-corrupt'
   | 'device-unknown'
-  | 'no-answer'
-  | 'interrupted'
-  | 'refused'
-  | 'too-noisy'
-  | 'verify-failed'
-  | 'activation-failed'
-  | 'reverted'
-  | 'device-changed'
-  | 'not-authentic'
+  /** The DCO itself is at fault; what the meter did may not be known. */
+  | 'defect'
   | `control-${ControlRefusalCode}`;
 
 /** Why the control would not countersign. */
@@ -173,6 +180,7 @@ export type ControlRefusalCode =
   | 'version'
   | 'hardware'
   | 'counter'
+  | 'revoked'
   | 'rate'
   | 'unavailable';
 

@@ -3,7 +3,7 @@
  * of it is not done.
  */
 import { REMOVALS_PER_COMMIT_MAX } from '../limits.js';
-import { failSet } from './intake.js';
+import { cutLoose, failSet } from './intake.js';
 import type { Change } from './records.js';
 import type { DcoSettings } from './settings.js';
 import type { StoreState } from './state.js';
@@ -48,9 +48,12 @@ function unused(state: StoreState, settings: DcoSettings, nowMs: number): readon
     const sets = [...state.sets.values()].filter((set) => set.record.imageId === record.imageId);
     if (sets.some((set) => set.record.status === 'receiving' || [...set.requestIds].some((id) => isOwed(state, id))))
       continue;
+    // One set a commit: each may bring the requests of a thousand parts along.
+    const [set] = sets;
+    if (set === undefined) return [{ kind: 'remove', value: { what: 'image', key: record.imageId } }];
     return [
-      ...sets.map((set): Change => ({ kind: 'remove', value: { what: 'set', key: set.record.setId } })),
-      { kind: 'remove', value: { what: 'image', key: record.imageId } },
+      ...[...set.requestIds].flatMap((id) => cutLoose(state.requests.get(id))),
+      { kind: 'remove', value: { what: 'set', key: set.record.setId } },
     ];
   }
   return [];
@@ -59,9 +62,11 @@ function unused(state: StoreState, settings: DcoSettings, nowMs: number): readon
 /** A batch of requests whose every response is acknowledged and old. */
 function answered(state: StoreState, settings: DcoSettings, nowMs: number): readonly Change[] {
   const changes: Change[] = [];
-  for (const { requestId } of state.requests.values()) {
+  for (const request of state.requests.values()) {
+    const { requestId } = request;
     const entries = state.entriesOf.get(requestId) ?? [];
     if (entries.length === 0 || isOwed(state, requestId) || state.pending.has(requestId)) continue;
+    if (request.srv === '11.3-cancel' && request.toRevoke !== undefined) continue;
     const lastMs = Math.max(...entries.map((number) => state.entries.get(number)?.atMs ?? 0));
     if (nowMs - lastMs < settings.answeredMsMax) continue;
     for (const key of entries) changes.push({ kind: 'remove', value: { what: 'entry', key } });

@@ -33,6 +33,8 @@ export interface DcoSettings {
   readonly releasesPendingMax: number;
   /** Meters spoken to at the same time. */
   readonly deliveriesMax: number;
+  /** Activate meters whose key the inventory does not give: nobody can vouch for what they answer. */
+  readonly allowUnattested: boolean;
   readonly retryMsFirst: number;
   readonly retryMsMax: number;
 }
@@ -49,6 +51,7 @@ export const DEFAULT_SETTINGS: DcoSettings = {
   releaseMsMax: RELEASE_MS_MAX_DEFAULT,
   releasesPendingMax: RELEASES_PENDING_MAX_DEFAULT,
   deliveriesMax: DELIVERIES_MAX_DEFAULT,
+  allowUnattested: false,
   retryMsFirst: RETRY_MS_FIRST,
   retryMsMax: RETRY_MS_MAX,
 };

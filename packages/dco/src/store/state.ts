@@ -2,6 +2,7 @@
 import { decodeManifest, emptyMap, withBlocks } from '@smets1/protocol';
 import type { BlockMap, Manifest } from '@smets1/protocol';
 import { DcoError } from '../error.js';
+import { withoutSet } from './records.js';
 import type {
   Change,
   CounterRecord,
@@ -213,7 +214,11 @@ export function* liveChanges(state: StoreState, octetsOf: (sequence: number) => 
     }
   }
   for (const { record, devices } of state.sets.values()) yield { kind: 'set', value: record, octets: devices };
-  for (const value of state.requests.values()) yield { kind: 'request', value };
+  for (const request of state.requests.values()) {
+    // A set of the same name may have come after the one that this request was for.
+    const isOfSet = request.srv === '11.1' && state.sets.get(request.setId ?? '')?.requestIds.has(request.requestId);
+    yield { kind: 'request', value: request.srv !== '11.1' || isOfSet === true ? request : withoutSet(request) };
+  }
   for (const value of state.entries.values()) yield { kind: 'entry', value };
   if (state.acknowledgedUpTo > 0) yield { kind: 'acknowledged', value: { upTo: state.acknowledgedUpTo } };
   for (const value of state.meters.values()) yield { kind: 'meter', value };
