@@ -198,7 +198,7 @@ class Host:
         again, fresh = [], [i for i in range(want) if i not in done]
         fresh.reverse()
         opened, out, seq, last_heard, last_ping, rto = 0, {}, 0, time.monotonic(), 0.0, 0.5
-        out_bytes, cause2 = 0, 0
+        out_bytes, cause2, asked = 0, 0, {}     # asked: number of a PING -> last DATA before it
         while len(done) < want:
             while out_bytes < OUT_MAX and len(self.waiting) < OUT_MAX and (again or (fresh and opened < credit)):
                 if not again:
@@ -217,7 +217,7 @@ class Host:
                 if now - last_heard > 10:
                     raise LostSession()
                 if not self.waiting and now - max(last_heard, last_ping) >= rto * 0.9:
-                    self.put(o.PING)
+                    asked[self.put(o.PING)] = seq
                     last_ping, rto = now, min(4.0, rto * 2)
                 continue
             last_heard, b = now, f.payload
@@ -256,6 +256,11 @@ class Host:
                     i, a, n = out[q]
                     back = highest - q
                     if back < 0:
+                        if q <= asked.get(f.seq, 0):        # sent before the PING, and not there when it was
+                            del out[q]
+                            out_bytes -= n
+                            arrived(True)
+                            again += split(i, a, n)
                         continue
                     if i in done or back == 0 or (back <= 64 and bits >> (back - 1) & 1) or any(
                             x == i and y <= a and a + n <= y + z for x, y, z in ranges):
