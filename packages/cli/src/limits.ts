@@ -54,3 +54,5 @@ export const DEVICES_FILE_BYTES_MAX = 2_000_000;
 export const REQUEST_COUNTER_MAX: bigint = (1n << 64n) - 1n;
 /** The image that a demonstration makes where it finds none. */
 export const SYNTHETIC_IMAGE_BYTES = 971_304;
+/** Where a PEM file has said what it holds. */
+export const PEM_HEAD_BYTES = 64;

@@ -20,7 +20,7 @@ export interface CountersignFlags extends CommonFlags {
 /** Countersigns, as the DCO, what a trusted supplier signed. */
 export function authoriseCountersign(job: Job, flags: CountersignFlags, path: string): Finish {
   const out = pathFrom(job.shell, flags.out);
-  checkOutput(out, flags);
+  checkOutput(out, flags, pathFrom(job.shell, path));
   const trust = loadTrust(job, flags.trust, ['supplier']);
   const octets = readInput(pathFrom(job.shell, path), 'the authorisation', AUTHORISATION_BYTES);
   const crypto = nodeCrypto();

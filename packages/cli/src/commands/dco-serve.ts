@@ -3,7 +3,7 @@ import { ensureTokenFile, loadInventory, startDco, type Inventory, type Link } f
 import { openLink, type ListenAddress } from '@smets1/hardware';
 import { CliError } from '../errors.js';
 import { makeFolder } from '../files/output-file.js';
-import type { TrustedKeyFile } from '../flags/values.js';
+import { isLoopback, type TrustedKeyFile } from '../flags/values.js';
 import type { Reporter } from '../output/reporter.js';
 import { rows } from '../output/style.js';
 import type { CommonFlags, Finish, Job } from '../run-command.js';
@@ -28,6 +28,12 @@ export async function dcoServe(job: Job, flags: DcoServeFlags): Promise<Finish> 
   const store = pathFrom(job.shell, flags.store);
   const trust = loadTrust(job, flags.trust, ['manufacturer', 'supplier']);
   const inventory = loadInventory(pathFrom(job.shell, flags.inventory));
+  if (!isLoopback(flags.listen.host) && flags.allowedHost === undefined) {
+    throw new CliError(
+      'usage',
+      `${flags.listen.host} can be reached from other machines; add --allowed-host HOST:PORT, the name they use`,
+    );
+  }
   makeFolder(dirname(store));
   const tokenPath = flags.tokenFile === undefined ? `${store}.token` : pathFrom(job.shell, flags.tokenFile);
   const token = ensureTokenFile(tokenPath);

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import type { ListenAddress } from '@smets1/hardware';
 import { CliError } from '../errors.js';
 import { readToken } from '../files/token-file.js';
-import type { TrustedKeyFile } from '../flags/values.js';
+import { isLoopback, type TrustedKeyFile } from '../flags/values.js';
 import { SEED_MAX } from '../limits.js';
 import { openBenchMeter, type BenchMeter } from '../meter/bench-meter.js';
 import { openDoors, type Doors } from '../meter/doors.js';
@@ -77,6 +78,8 @@ export async function emulate(job: Job, flags: EmulateFlags): Promise<Finish> {
   } finally {
     await doors?.close();
     await meter.close();
+    // Keys of a meter that was in memory only are nobody's any more.
+    if (keys.folder !== undefined && flashPath === undefined) rmSync(keys.folder, { recursive: true, force: true });
   }
   return { ok: true, text: 'stopped' };
 }
@@ -127,8 +130,4 @@ function untilFailure(): { readonly promise: Promise<never>; readonly fail: (err
   });
   promise.catch(() => undefined);
   return { promise, fail };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

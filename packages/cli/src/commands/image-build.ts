@@ -30,7 +30,7 @@ export interface ImageBuildFlags extends CommonFlags {
 
 export function imageBuild(job: Job, flags: ImageBuildFlags, path: string): Finish {
   const out = pathFrom(job.shell, flags.out);
-  checkOutput(out, flags);
+  checkOutput(out, flags, pathFrom(job.shell, path));
   const headerString = headerStringOctets(flags.headerString ?? '');
   const manufacturerImage = readInput(pathFrom(job.shell, path), 'the firmware', IMAGE_BYTES_MAX);
   refuseOtaImage(manufacturerImage, path);

@@ -31,7 +31,7 @@ export interface PackageBuildFlags extends CommonFlags {
 
 export function packageBuild(job: Job, flags: PackageBuildFlags, path: string): Finish {
   const out = pathFrom(job.shell, flags.out);
-  checkOutput(out, flags);
+  checkOutput(out, flags, pathFrom(job.shell, path));
   checkLabel(flags.label);
   const otaImage = readInput(pathFrom(job.shell, path), 'the image', otaImageBytes(IMAGE_BYTES_MAX));
   const image = readOtaImage(otaImage);

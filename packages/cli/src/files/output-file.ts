@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { CliError } from '../errors.js';
+import { PEM_HEAD_BYTES } from '../limits.js';
 import { errnoOf, messageOf } from './input-file.js';
 
 export interface OutputOptions {
@@ -24,15 +26,22 @@ export interface OutputOptions {
 }
 
 /**
- * Says early that an output would be refused, before work is done for it.
+ * Says early that an output would be refused, before work is done for it; never, whatever is forced, may it be the input or a private key.
  *
- * @throws {@link CliError} `file-exists`, `not-a-file`, `file-missing` (its folder)
+ * @throws {@link CliError} `usage`, `file-exists`, `not-a-file`, `file-missing` (its folder)
  */
-export function checkOutput(path: string, options: Pick<OutputOptions, 'force'>): void {
+export function checkOutput(path: string, options: Pick<OutputOptions, 'force'>, input?: string): void {
   const about = statOf(path);
+  const source = input === undefined ? undefined : statOf(input);
+  if (about !== undefined && source !== undefined && about.ino === source.ino && about.dev === source.dev) {
+    throw new CliError('usage', `${path} is the input itself; choose another name for the output`);
+  }
   if (about?.isDirectory() === true)
     throw new CliError('not-a-file', `the output: ${path} is a directory; name a file in it`);
   if (about?.isFile() === true && !options.force) throw exists(path);
+  if (about?.isFile() === true && holdsPrivateKey(path)) {
+    throw new CliError('file-exists', `${path} holds a private key, which is never replaced; choose another name`);
+  }
   if (about === undefined && statOf(dirname(path))?.isDirectory() !== true) {
     throw new CliError('file-missing', `the output: there is no directory ${dirname(path)}; make it first`);
   }
@@ -100,6 +109,21 @@ function publish(draft: string, target: string, force: boolean): void {
     // A file system without hard links.
     if (statOf(target) !== undefined) throw exists(target);
     renameSync(draft, target);
+  }
+}
+
+/** PEM files say what they hold in their first line. */
+function holdsPrivateKey(path: string): boolean {
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      const head = Buffer.alloc(PEM_HEAD_BYTES);
+      return head.toString('latin1', 0, readSync(descriptor, head)).includes('PRIVATE KEY-----');
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return false; // whatever keeps us from reading is reported by the writing
   }
 }
 

@@ -109,3 +109,8 @@ export function listenAddress(value: string): { readonly host: string; readonly 
   if (port === undefined || Number(port) > PORT_MAX) throw new TypeError('HOST:PORT is wanted, as in 127.0.0.1:8080');
   return { host: bracketed ?? host ?? '127.0.0.1', port: Number(port) };
 }
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -4,6 +4,7 @@ import {
   isManufactured,
   loadFlash,
   manufacture,
+  readIdentity,
   startEsme,
   type Esme,
   type EsmeStart,
@@ -22,7 +23,8 @@ import {
   type PrivateKey,
   type TimePort,
 } from '@smets1/host';
-import { crc32 } from '@smets1/protocol';
+import { crc32, equalOctets } from '@smets1/protocol';
+import { CliError } from '../errors.js';
 import { makeFirstImage } from './first-image.js';
 import type { MeterProfile } from './profile.js';
 
@@ -79,14 +81,39 @@ export function openBenchMeter(options: BenchMeterOptions): BenchMeter {
 }
 
 function openFlash(
-  { profile, seed, anchors }: BenchMeterOptions,
+  options: BenchMeterOptions,
   backing: NodeFlashBacking | undefined,
 ): { readonly flash: NorFlash; readonly isNew: boolean } {
-  const hasFile = backing !== undefined && !backing.isNew;
-  const flash = hasFile
-    ? loadFlash(backing.read(), crc32, backing)
-    : createFlash(profile.layout, backing === undefined ? undefined : { backing, crc32 });
-  if (isManufactured(flash)) return { flash, isNew: false };
+  if (backing === undefined || backing.isNew) return { flash: newFlash(options, backing), isNew: true };
+  const flash = loadFlash(backing.read(), crc32, backing);
+  const identity = readIdentity(flash, crc32);
+  // A file appears only once its meter is finished, so what is missing in it was lost: nothing is written over the rest.
+  if (identity === undefined || !isManufactured(flash)) {
+    const lost = identity === undefined ? 'identity' : 'boot records';
+    const cause = `the ${lost} of the meter in ${options.flashPath} cannot be read`;
+    throw new CliError('storage-failed', `${cause}; the file was left as it is. Keep a copy, and name another file`);
+  }
+  const made = identity.trustAnchors.find(({ role }) => role === 'device')?.publicKey;
+  if (made !== undefined && !equalOctets(made, options.deviceKey.publicKey)) {
+    const cause = `the meter in ${options.flashPath} has another device key`;
+    throw new CliError('usage', `${cause}; name the keys it was made with: --trust DIR, or --device-key PEM`);
+  }
+  return { flash, isNew: false };
+}
+
+/** A meter on a flash of its own; its file appears under its name when the meter is finished, not before. */
+function newFlash(
+  { profile, seed, anchors, deviceKey }: BenchMeterOptions,
+  backing: NodeFlashBacking | undefined,
+): NorFlash {
+  let isFinished = false;
+  const draft = backing && {
+    writeAt: (offsetBytes: number, octets: Uint8Array) => backing.writeAt(offsetBytes, octets),
+    sync: () => {
+      if (isFinished) backing.sync();
+    },
+  };
+  const flash = createFlash(profile.layout, draft && { backing: draft, crc32 });
   const first = makeFirstImage(profile, seed);
   const identity = {
     eui64: profile.deviceId,
@@ -94,11 +121,12 @@ function openFlash(
     imageType: profile.imageType,
     hardwareVersion: profile.hardwareVersion,
     deviceClass: DEVICE_CLASS_ESME,
-    trustAnchors: [...anchors, ...first.anchors],
+    trustAnchors: [...anchors, ...first.anchors, { role: 'device' as const, publicKey: deviceKey.publicKey }],
   };
   manufacture(flash, nodeCrypto(), identity, first.slotImage);
+  isFinished = true;
   flash.sync();
-  return { flash, isNew: true };
+  return flash;
 }
 
 const DEVICE_CLASS_ESME = 1;

@@ -132,10 +132,21 @@ class MeterDoors implements Doors {
   async #plug(): Promise<void> {
     if (this.#isClosed || this.#serialPath === undefined || this.#serialIsOpen || this.#webSockets > 0) return;
     try {
+      await this.#remakeLine();
       await this.#plugOnce();
     } catch {
       this.#plugLater();
     }
+  }
+
+  /** When whoever held our pair of terminals ended, nobody could reach the meter any more: it is made again, its far end where it was. */
+  async #remakeLine(): Promise<void> {
+    const gone = this.#pty;
+    if (gone === undefined || existsSync(gone.a)) return;
+    await gone.close();
+    removeDeadLine(gone.b);
+    this.#pty = await ptyPair({ b: gone.b });
+    this.#serialPath = this.#pty.a;
   }
 
   async #plugOnce(): Promise<void> {

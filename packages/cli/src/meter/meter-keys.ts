@@ -1,7 +1,7 @@
 /** Which keys a virtual meter is made with: those it trusts, and its own. */
 import { existsSync, mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TrustAnchor } from '@smets1/emulator';
 import { loadPrivateKey, loadPublicKey, type PrivateKey } from '@smets1/host';
 import { CliError } from '../errors.js';
@@ -53,6 +53,15 @@ export function meterKeys(wish: KeyWish): MeterKeys {
 
 function ownFolder(flashPath: string | undefined): string {
   const folder = flashPath === undefined ? mkdtempSync(join(tmpdir(), 'smets1-keys-')) : `${flashPath}.keys`;
+  if (flashPath !== undefined && existsSync(flashPath) && !existsSync(folder)) {
+    throw new CliError(
+      'usage',
+      `${flashPath} is there already; name the keys that its meter was made with: --trust DIR`,
+    );
+  }
+  if (flashPath !== undefined && !isDirectory(dirname(flashPath))) {
+    throw new CliError('file-missing', `there is no directory ${dirname(flashPath)}; make it first`);
+  }
   if (!existsSync(privateKeyPath(folder, 'device'))) makeKeyFolder(folder);
   return folder;
 }
