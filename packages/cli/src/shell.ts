@@ -18,7 +18,7 @@ export interface Shell {
   /** Where relative paths begin: the folder in which npm was called, if it was npm. */
   readonly folder: string;
   readonly nowMs: () => number;
-  /** Aborted by SIGINT, SIGTERM or SIGHUP from the first call on; a second signal ends the process at once. */
+  /** Aborted by SIGINT or SIGTERM from the first call on; a second signal ends the process at once. */
   readonly interruption: () => AbortSignal;
 }
 
@@ -82,7 +82,6 @@ function onceInterrupted(): AbortSignal {
     };
     listen('SIGINT');
     listen('SIGTERM');
-    listen('SIGHUP');
   }
   return interrupted.signal;
 }
