@@ -4,28 +4,16 @@
  */
 import { existsSync, openSync, readFileSync, rmSync, writeSync, closeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Child } from '../support/child.js';
 import { estate, smallFirmware, type Estate } from '../support/estate.js';
-import { eventOf, finished, smets1 } from '../support/smets1.js';
+import { eventOf, finished } from '../support/smets1.js';
 
-const running: Child[] = [];
 let of: Estate;
 
 beforeAll(async () => {
   of = await estate();
 }, 60_000);
 
-afterAll(async () => {
-  for (const each of running) each.kill();
-  await Promise.all(running.map(({ ended }) => ended));
-  of.remove();
-});
-
-function start(...args: readonly string[]): Child {
-  const started = smets1(...args);
-  running.push(started);
-  return started;
-}
+afterAll(() => of.end());
 
 const DOOR = ['--ws', '127.0.0.1:0', '--json'];
 const IDENTITY = [
@@ -41,7 +29,7 @@ const IDENTITY = [
 
 async function makeMeter(name: string): Promise<string> {
   const flash = of.path(name);
-  const meter = start('emulate', '--flash', flash, '--trust', of.path('keys'), ...DOOR);
+  const meter = of.start('emulate', '--flash', flash, '--trust', of.path('keys'), ...DOOR);
   await eventOf(meter, ({ event }) => event === 'ready');
   meter.kill('SIGTERM');
   await meter.ended;
@@ -53,7 +41,7 @@ describe('an output', () => {
     const firmware = smallFirmware(of, 'fw.bin', 5000, 1);
     for (const out of [of.key('dco'), firmware]) {
       const before = readFileSync(out);
-      const run = start(
+      const run = of.start(
         'image',
         'build',
         firmware,
@@ -81,7 +69,9 @@ describe('the flash file of a meter', () => {
     writeSync(descriptor, Uint8Array.of(file[at + 20]! ^ 1), 0, 1, at + 20);
     closeSync(descriptor);
     const before = readFileSync(flash);
-    expect(await finished(start('emulate', '--flash', flash, '--trust', of.path('keys'), ...DOOR), 20)).toMatchObject({
+    expect(
+      await finished(of.start('emulate', '--flash', flash, '--trust', of.path('keys'), ...DOOR), 20),
+    ).toMatchObject({
       code: 'storage-failed',
     });
     expect(readFileSync(flash).equals(before)).toBe(true);
@@ -89,11 +79,11 @@ describe('the flash file of a meter', () => {
 
   it('is opened with the keys that it was made with, and no others are made for it', { timeout: 60_000 }, async () => {
     const flash = await makeMeter('mine.flash');
-    await finished(start('emulate', '--flash', flash, ...DOOR), 2);
+    await finished(of.start('emulate', '--flash', flash, ...DOOR), 2);
     expect(existsSync(`${flash}.keys`)).toBe(false);
     rmSync(of.path('others'), { recursive: true, force: true });
-    await finished(start('keygen', of.path('others')));
-    await finished(start('emulate', '--flash', flash, '--trust', of.path('others'), ...DOOR), 2);
+    await finished(of.start('keygen', of.path('others')));
+    await finished(of.start('emulate', '--flash', flash, '--trust', of.path('others'), ...DOOR), 2);
   });
 });
 
@@ -104,7 +94,7 @@ describe('a DCO whose countersigner does not start', () => {
     writeSync(descriptor, '{"devices":[]}');
     closeSync(descriptor);
     const ended = await finished(
-      start(
+      of.start(
         'dco',
         'serve',
         '--store',

@@ -15,29 +15,28 @@ const BLOCK_BYTES = 4096 + 64;
 const RATE = '200000';
 /** A start reads the whole store; the bound is the product's, not this test's. */
 const RESTART_MS_MAX = 2_000;
-const running: Child[] = [];
 let of: Estate;
 
 beforeAll(async () => {
   of = await estate();
 }, 60_000);
 
-afterAll(async () => {
-  for (const each of running) each.kill();
-  await Promise.all(running.map(({ ended }) => ended));
-  of.remove();
-});
-
-function start(...args: readonly string[]): Child {
-  const started = smets1(...args);
-  running.push(started);
-  return started;
-}
+afterAll(() => of.end());
 
 async function serve(port: number): Promise<{ dco: Child; url: string; readyMs: number }> {
   const startedMs = performance.now();
   const store = ['--store', of.path('store'), '--inventory', of.path('meters.json'), '--key', of.key('dco')];
-  const dco = start('dco', 'serve', ...store, '--listen', `127.0.0.1:${port}`, ...of.trust, '--rate', RATE, '--json');
+  const dco = of.start(
+    'dco',
+    'serve',
+    ...store,
+    '--listen',
+    `127.0.0.1:${port}`,
+    ...of.trust,
+    '--rate',
+    RATE,
+    '--json',
+  );
   const ready = await eventOf(dco, ({ event }) => event === 'ready');
   return { dco, url: String(ready['url']), readyMs: performance.now() - startedMs };
 }
@@ -46,7 +45,7 @@ describe('kill -9 of the DCO while it forwards', () => {
   it('loses nothing: it resumes by itself, and answers once', { timeout: 180_000 }, async () => {
     const packagePath = await buildUBoot(of, 'qemu_arm', '00020001');
     const signed = await of.authorise(packagePath, 1, false);
-    const meter = start(
+    const meter = of.start(
       'emulate',
       '--flash',
       of.path('meter.flash'),
@@ -70,7 +69,7 @@ describe('kill -9 of the DCO while it forwards', () => {
     const again: number[] = [];
     const resumes: number[] = [];
     const readyMs: number[] = [];
-    const watch = start('dco', 'activate', signed, '--counter', '9', ...client);
+    const watch = of.start('dco', 'activate', signed, '--counter', '9', ...client);
     await eventOf(watch, ({ event }) => event === 'admitted');
     for (let kill = 0; kill < KILLS; kill++) {
       const target = Math.round(((kill + 1) * BLOCKS) / (KILLS + 1));
@@ -88,7 +87,7 @@ describe('kill -9 of the DCO while it forwards', () => {
       again.push(Number(resumed['discardedBytes']));
     }
     expect(await finished(watch, 18)).toMatchObject({ outcome: 'interrupted' });
-    const last = await finished(start('dco', 'activate', signed, '--counter', '9', ...client));
+    const last = await finished(of.start('dco', 'activate', signed, '--counter', '9', ...client));
     expect(last).toMatchObject({ outcome: 'activated', code: 'success', attested: true, runningVersion: '00020001' });
     console.log(
       `DCO killed at blocks ${spread.join(' ')} of ${BLOCKS}; octets sent again after each: ${again.join(' ')}`,

@@ -7,13 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WINDOW_BYTES } from '@smets1/protocol';
 import { betweenAcknowledgements, type Child } from '../support/child.js';
 import { buildUBoot, estate, type Estate } from '../support/estate.js';
-import { eventOf, eventsOf, finished, smets1, type CliEvent } from '../support/smets1.js';
+import { eventOf, eventsOf, finished, type CliEvent } from '../support/smets1.js';
 
 const KILLS = 11;
 const BLOCKS = 193;
 const AGAIN_BYTES_MAX = WINDOW_BYTES + 4096 + 64;
 const RATE = '200000';
-const running: Child[] = [];
 let of: Estate;
 let packagePath: string;
 
@@ -22,17 +21,7 @@ beforeAll(async () => {
   packagePath = await buildUBoot(of, 'qemu_arm', '00020001');
 }, 60_000);
 
-afterAll(async () => {
-  for (const each of running) each.kill();
-  await Promise.all(running.map(({ ended }) => ended));
-  of.remove();
-});
-
-function start(...args: readonly string[]): Child {
-  const started = smets1(...args);
-  running.push(started);
-  return started;
-}
+afterAll(() => of.end());
 
 /** Durable blocks at which the n-th kill comes. */
 function moment(kill: number): number {
@@ -49,7 +38,7 @@ function reached(blocks: number): (event: CliEvent) => boolean {
 }
 
 async function emulator(flash: string, port = 0): Promise<{ meter: Child; url: string }> {
-  const meter = start(
+  const meter = of.start(
     'emulate',
     '--flash',
     of.path(flash),
@@ -64,7 +53,7 @@ async function emulator(flash: string, port = 0): Promise<{ meter: Child; url: s
 }
 
 function flash(url: string, ...more: readonly string[]): Child {
-  return start(
+  return of.start(
     'flash',
     packagePath,
     '--to',

@@ -11,18 +11,13 @@ import { buildUBoot, estate, smallFirmware, type Estate } from '../support/estat
 import { uBootPath, type UBoot } from '../support/firmware.js';
 import { eventOf, finished, smets1 } from '../support/smets1.js';
 
-const running: Child[] = [];
 let of: Estate;
 
 beforeAll(async () => {
   of = await estate();
 }, 60_000);
 
-afterAll(async () => {
-  for (const each of running) each.kill();
-  await Promise.all(running.map(({ ended }) => ended));
-  of.remove();
-});
+afterAll(() => of.end());
 
 async function sha256sum(path: string): Promise<string> {
   const run = child('sha256sum', [path]);
@@ -42,8 +37,7 @@ async function readFlash(flashPath: string): Promise<readonly string[]> {
 }
 
 async function emulator(flash: string, door: readonly string[]): Promise<{ meter: Child; url: string }> {
-  const meter = smets1('emulate', '--flash', of.path(flash), '--trust', of.path('keys'), ...door, '--json');
-  running.push(meter);
+  const meter = of.start('emulate', '--flash', of.path(flash), '--trust', of.path('keys'), ...door, '--json');
   const ready = await eventOf(meter, ({ event }) => event === 'ready');
   return { meter, url: String(ready['ws'] ?? ready['serial']) };
 }

@@ -1,7 +1,8 @@
-/** Keys, a package of a real image and an authorisation for one meter, made with the command line as a user would. */
+/** Keys, a package of a real image and an authorisation for one meter, made with the command line as a user would; and the processes of a journey. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Child } from './child.js';
 import { uBootPath, type UBoot } from './firmware.js';
 import { finished, smets1 } from './smets1.js';
 
@@ -19,11 +20,15 @@ export interface Estate {
   build(name: string, firmwarePath: string, version: string, counter?: number): Promise<string>;
   /** Writes an authorisation, countersigned unless said; gives its path. */
   authorise(packagePath: string, counter: number, countersigned?: boolean): Promise<string>;
-  remove(): void;
+  /** Runs the command; a process that still lives at the end is ended with the estate. */
+  start(...args: readonly string[]): Child;
+  /** Ends what was started, and takes the files away. */
+  end(): Promise<void>;
 }
 
 export async function estate(): Promise<Estate> {
   const directory = mkdtempSync(join(tmpdir(), 'smets1-journey-'));
+  const running: Child[] = [];
   const path = (name: string): string => join(directory, name);
   const key = (role: string): string => path(`keys/${role}.key.pem`);
   const publicKey = (role: string): string => path(`keys/${role}.pub.pem`);
@@ -83,7 +88,16 @@ export async function estate(): Promise<Estate> {
       await finished(smets1('authorise', 'countersign', signed, '--key', key('dco'), ...trusted, '--out', both));
       return both;
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    start(...args) {
+      const started = smets1(...args);
+      running.push(started);
+      return started;
+    },
+    async end() {
+      for (const each of running) each.kill();
+      await Promise.all(running.map(({ ended }) => ended));
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
 

@@ -204,8 +204,13 @@ export class Firmware {
       case 'store-counter': {
         const { originatorCounter, authorisationDigest, imageHash } = effect.authorised;
         const versionAfter = this.#receiver.device.runningVersion;
-        const code = effect.result === 'notAuthentic' ? 'activationFailure' : effect.result;
-        const outcome = { code, originatorCounter, authorisationDigest, imageHash, versionAfter } as const;
+        const outcome = {
+          code: effect.result,
+          originatorCounter,
+          authorisationDigest,
+          imageHash,
+          versionAfter,
+        } as const;
         const ok = this.#did(() => recordOutcome(this.#ports.flash, this.#ports.boot.crypto, outcome));
         return {
           kind: 'counter-stored',

@@ -132,7 +132,7 @@ export function onAuthorisationChecked(
   if (nowS < notBeforeS) return no('authorisationNotYetValid');
   if (nowS > notAfterS) return no('authorisationExpired');
   if (underWay(state) !== undefined) return no('trialRunning');
-  const store = (code: OutcomeCode): ReceiverStep =>
+  const store = (code: Exclude<OutcomeCode, 'notAuthentic'>): ReceiverStep =>
     to({ ...state, deciding: true }, { kind: 'store-counter', authorised, result: code, reply });
   if (state.device.mode === 'confirmed' && equalOctets(imageHash, state.device.runningHash)) return store('success');
   const { held } = state;

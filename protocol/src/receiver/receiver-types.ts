@@ -188,7 +188,8 @@ export type ReceiverEffect =
   | {
       readonly kind: 'store-counter';
       readonly authorised: CheckedAuthorisation;
-      readonly result: OutcomeCode;
+      /** How it ended without a trial. */
+      readonly result: Exclude<OutcomeCode, 'notAuthentic'>;
       readonly reply: ReplyTo;
     }
   /**
