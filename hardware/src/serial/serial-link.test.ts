@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { BindingInterface, BindingPortInterface } from '@serialport/bindings-interface' with {
   'resolution-mode': 'require',
 };
@@ -75,6 +77,66 @@ describe('an open serial port', () => {
     await Promise.all([a.close(), again.close()]);
   });
 });
+
+describe('a serial port whose line is full', () => {
+  it('goes on writing when there is room again, also when it heard something meanwhile', async () => {
+    // Not our pair: what joins its two ends stops both ways when one of them is full.
+    const far = await farEnd();
+    const link = await openSerial({ path: far.path });
+    const heard = firstOctets(link);
+    link.send(new Uint8Array(FILLS_THE_LINE_BYTES));
+    await settled(() => link.bufferedBytes);
+    expect(link.bufferedBytes).toBeGreaterThan(0);
+    far.tell('speak');
+    expect(await heard).toEqual([7]);
+    // From here on the far end only takes.
+    far.tell(`take ${FILLS_THE_LINE_BYTES}`);
+    await settled(() => link.bufferedBytes);
+    expect(link.bufferedBytes).toBe(0);
+    await link.close();
+    await far.kill();
+  });
+});
+
+/** More than a pseudo terminal holds. */
+const FILLS_THE_LINE_BYTES = 200_000;
+
+/** The other end of a pseudo terminal, without anything between: says one octet, or takes some, when it is told to. */
+async function farEnd(): Promise<{ readonly path: string; tell(what: string): void; kill(): Promise<void> }> {
+  const script = `
+import os, pty, sys, tty
+far, near = pty.openpty()
+tty.setraw(near)
+print(os.ttyname(near), flush=True)
+for line in sys.stdin:
+    what, *count = line.split()
+    if what == 'speak':
+        os.write(far, bytes([7]))
+    left = int(count[0]) if count else 0
+    while left > 0:
+        left -= len(os.read(far, 65536))`;
+  const process = spawn('/usr/bin/python3', ['-u', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(process, 'exit');
+  const [path] = (await once(process.stdout.setEncoding('utf8'), 'data')) as [string];
+  return {
+    path: path.trim(),
+    tell: (what) => void process.stdin.write(`${what}\n`),
+    kill: async () => {
+      process.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Resolves once a value has stayed the same for a while. */
+async function settled(value: () => number): Promise<void> {
+  for (let last = Number.NaN, times = 0; times < 5;) {
+    await setTimeout(20);
+    const now = value();
+    times = now === last ? times + 1 : 0;
+    last = now;
+  }
+}
 
 describe('openSerial', () => {
   it('says not-found for a port that is not there', async () => {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { BindingInterface, BindingPortInterface } from '@serialport/bindings-interface' with {
@@ -20,7 +21,10 @@ export async function systemBinding(load: () => Promise<BindingInterface> = load
   });
   return {
     list: async () => await binding.list(),
-    open: async (options) => endsOnHangUp(await binding.open(options)),
+    open: async (options) => {
+      const port = await binding.open(options);
+      return isUnixPort(port) ? endsOnHangUp(watchesBothWays(port)) : port;
+    },
   };
 }
 
@@ -42,22 +46,47 @@ function missing(cause: unknown): LinkError {
 /** What the Unix ports of bindings-cpp have beyond the interface. */
 interface UnixPort extends BindingPortInterface {
   readonly fd: number | null;
-  readonly poller: { once(event: 'readable', callback: (error: Error | null) => void): unknown };
+  readonly poller: UnixPoller;
+}
+
+type PollEvent = 'readable' | 'writable' | 'disconnect';
+
+interface UnixPoller extends EventEmitter {
+  once(event: PollEvent, callback: (error: Error | null) => void): this;
+  /** Watches for these events and, from then on, for no others. */
+  poll(eventFlags: number): void;
 }
 
 function isUnixPort(port: BindingPortInterface): port is UnixPort {
   return 'fd' in port && 'poller' in port;
 }
 
+/** What `uv_poll_start` calls them. */
+const POLL_FLAGS: Readonly<Record<PollEvent, number>> = { readable: 1, writable: 2, disconnect: 4 };
+
+/**
+ * Replaces the poller's `once`. The one of bindings-cpp watches only for what was asked last: who reads would take the watch from who
+ * waits to write, and that write would rest until the other end speaks, which may be waiting for just this write.
+ */
+function watchesBothWays(port: UnixPort): UnixPort {
+  const { poller } = port;
+  poller.once = (event, callback) => {
+    EventEmitter.prototype.once.call(poller, event, callback);
+    const awaited = Object.entries(POLL_FLAGS).filter(([name]) => poller.listenerCount(name) > 0);
+    poller.poll(awaited.reduce((flags, [, flag]) => flags | flag, 0));
+    return poller;
+  };
+  return port;
+}
+
 const readFd = promisify(read);
 
 /**
- * Replaces the port's `read` on Unix. A terminal that was hung up reads as zero octets for ever, and bindings-cpp
+ * Replaces the port's `read`. A terminal that was hung up reads as zero octets for ever, and bindings-cpp
  * answers zero by reading again at once: an unplug in the middle of a transfer would never be told, and a core would
  * spin. On a raw, non-blocking port zero octets mean nothing else, so here they are a lost device.
  */
-function endsOnHangUp(port: BindingPortInterface): BindingPortInterface {
-  if (!isUnixPort(port)) return port;
+function endsOnHangUp(port: UnixPort): UnixPort {
   port.read = async (buffer, offset, length) => {
     for (;;) {
       if (port.fd === null) throw canceled();
