@@ -7,7 +7,7 @@ export abstract class EmulatorError extends Error {
   }
 }
 
-export type FlashFault = 'not-erased' | 'unaligned' | 'out-of-range' | 'worn' | 'bad-layout';
+export type FlashFault = 'not-erased' | 'unaligned' | 'out-of-range' | 'worn' | 'bad-layout' | 'forbidden';
 
 /** The flash driver was asked for something NOR flash cannot do; nothing was changed (except by `worn`). */
 export class FlashError extends EmulatorError {
@@ -51,7 +51,8 @@ export class BootError extends EmulatorError {
   }
 }
 
-export type MeterFault = 'already-provisioned' | 'bad-identity' | 'bad-value' | 'not-provisioned';
+export type MeterFault =
+  'already-provisioned' | 'bad-identity' | 'bad-load' | 'bad-settings' | 'bad-value' | 'not-provisioned';
 
 /** Misuse of the meter's registers, logs or identity. */
 export class MeterError extends EmulatorError {

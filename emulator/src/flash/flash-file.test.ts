@@ -68,23 +68,19 @@ function activeImage(file: Uint8Array): { slot: number; image: Buffer; hash: Buf
     const name = at.toString('latin1', entry, entry + 16).replace(/\0+$/, '');
     partitions.set(name, { start: at.readUInt32LE(entry + 16), length: at.readUInt32LE(entry + 20) });
   }
-  const slotBytes = Math.ceil((416 + 16) / granule) * granule;
+  // A boot record takes whole program pages: of 256 octets in whole granules, or of one granule.
+  const page = Math.max(granule, 256 - (256 % granule));
+  const slotBytes = Math.ceil((416 + 16) / page) * page;
   let newest: Buffer | undefined;
   for (const name of ['boot-a', 'boot-b']) {
     const { start, length } = partitions.get(name)!;
     for (let sector = 0; sector + 1 < sectorStarts.length; sector++) {
       const from = sectorStarts[sector]!;
       if (from < start || from >= start + length) continue;
-      const records: Buffer[] = [];
       for (let slot = from; slot + slotBytes <= sectorStarts[sector + 1]!; slot += slotBytes) {
         const record = flash.subarray(slot, slot + slotBytes);
         if (record[8] !== 1 || record.readUInt32LE(slotBytes - 4) !== crc32(record.subarray(0, slotBytes - 4)))
           continue;
-        records.push(record);
-      }
-      const proof = records.find((record) => record[9] !== 2);
-      for (const record of records) {
-        if (proof === undefined || record[9] === 1 || record.readUInt32LE(4) !== proof.readUInt32LE(4)) continue;
         if (newest === undefined || record.readUInt32LE(0) > newest.readUInt32LE(0)) newest = record;
       }
     }
@@ -103,10 +99,10 @@ function activeImage(file: Uint8Array): { slot: number; image: Buffer; hash: Buf
 }
 
 const GEOMETRIES: readonly FlashGeometry[] = [
-  { sectorRuns: [{ count: 30, sectorBytes: 4096 }], granuleBytes: 16, granuleRewritable: true, erasedValue: 0xff },
+  { sectorRuns: [{ count: 48, sectorBytes: 4096 }], granuleBytes: 16, granuleRewritable: true, erasedValue: 0xff },
   {
     sectorRuns: [
-      { count: 55, sectorBytes: 4096 },
+      { count: 120, sectorBytes: 4096 },
       { count: 4, sectorBytes: 16_384 },
     ],
     granuleBytes: 512,
@@ -116,7 +112,7 @@ const GEOMETRIES: readonly FlashGeometry[] = [
 ];
 
 describe.each(GEOMETRIES)('a flash file, granule $granuleBytes, erased $erasedValue', (geometry) => {
-  const layout = planLayout(geometry, { imageBytesMax: 8192, stagingBytes: 8192 });
+  const layout = planLayout(geometry, { imageBytesMax: 8192, stagingBytes: 8192, profileDays: 2 });
   const OLD = modelImage({ version: 1, securityCounter: 1, imageBytes: 5000 }, sha256);
   const NEW = modelImage({ version: 2, securityCounter: 2, imageBytes: 6001 }, sha256);
 
@@ -232,7 +228,7 @@ it('lets nothing but a layout that fits itself through, even with a good CRC', (
     ...[0, 24, 513, 0xffff].map((value) => ({ at: 32, value, bytes: 2 })),
     ...[1, 0x7f, 0xfe].map((value) => ({ at: 34, value, bytes: 1 })),
     ...[0, 2, 65, 0xffff].map((value) => ({ at: 36, value, bytes: 2 })),
-    ...[9, 11, 0xffff].map((value) => ({ at: 38, value, bytes: 2 })),
+    ...[10, 12, 0xffff].map((value) => ({ at: 38, value, bytes: 2 })),
   ];
   let refused = 0;
   for (const { at, value, bytes } of [...u32, ...others]) {

@@ -22,17 +22,33 @@ export interface FlashGeometry {
   /** Whether more bits of a granule may be programmed before its sector is erased (false: flash with ECC). */
   readonly granuleRewritable: boolean;
   readonly erasedValue: 0x00 | 0xff;
+  /** What operations cost; nothing when absent. Not part of the flash file. */
+  readonly timings?: FlashTimings;
 }
+
+/** Time that operations take, by the virtual clock of whoever asks for it. */
+export interface FlashTimings {
+  readonly programUsPerGranule: number;
+  readonly eraseUsPerSector: number;
+  readonly readNsPerByte: number;
+}
+
+/** A program of at most one page, or the erase of one sector; `index` is its number since the device was made. */
+export type FlashOperation = { readonly index: number } & (
+  | { readonly kind: 'program'; readonly offsetBytes: number; readonly data: Uint8Array }
+  | { readonly kind: 'erase'; readonly sectorIndex: number }
+);
 
 export const PARTITION_NAMES = [
   'boot-a',
   'boot-b',
-  'staging',
   'identity',
-  'meter-a',
-  'meter-b',
-  'log-a',
-  'log-b',
+  'staging',
+  'meter',
+  'profile',
+  'event-log',
+  'security-log',
+  'power-log',
   'slot-0',
   'slot-1',
 ] as const;
@@ -80,7 +96,10 @@ export interface FlashRegion {
 
 export interface FlashPort extends FlashRegion {
   readonly layout: FlashLayout;
-  /** Programs and erases begun since the device was made, the one that lost power included. */
+  /**
+   * Operations begun since the device was made, the one that lost power included. An erase is one; a program is one for
+   * each page of PROGRAM_PAGE_BYTES (or one granule, if larger) that it touches.
+   */
   readonly operationCount: number;
   /** Erases a sector has had. @throws FlashError `out-of-range` */
   wear(sectorIndex: number): number;

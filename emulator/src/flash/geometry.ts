@@ -5,24 +5,40 @@ import {
   PARTITION_NAME_BYTES,
   SECTOR_BYTES_MAX,
   SECTOR_RUNS_MAX,
+  SHAPES_KEPT_MAX,
 } from '../limits.js';
 import { PARTITION_NAMES } from './flash-port.js';
 import type { FlashGeometry, FlashLayout, Sector } from './flash-port.js';
 
-/** What a layout works out to. Built once and shared by every fork. */
+/** What a layout works out to. Built once, and shared by every flash of this layout. */
 export interface FlashShape {
   readonly layout: FlashLayout;
   readonly sizeBytes: number;
   readonly sectors: readonly Sector[];
 }
 
+// By content: a layout read from a file is a new object each time, and a fleet has thousands.
+const shapes = new Map<string, FlashShape>();
+
 /** @throws FlashError `bad-layout` with the rule that was broken */
 export function shapeOf(layout: FlashLayout): FlashShape {
-  const { granuleBytes, erasedValue, sectorRuns } = layout.geometry;
+  const key = JSON.stringify(layout);
+  const known = shapes.get(key);
+  if (known !== undefined) return known;
+  const shape = workOut(layout);
+  if (shapes.size >= SHAPES_KEPT_MAX) shapes.clear();
+  shapes.set(key, shape);
+  return shape;
+}
+
+function workOut(layout: FlashLayout): FlashShape {
+  const { granuleBytes, erasedValue, sectorRuns, timings } = layout.geometry;
   require(isCount(granuleBytes) &&
     granuleBytes <= GRANULE_BYTES_MAX, `granule must be 1 to ${GRANULE_BYTES_MAX} octets`);
   require(erasedValue === 0x00 || erasedValue === 0xff, 'the erased value is 0x00 or 0xFF');
   require(sectorRuns.length >= 1 && sectorRuns.length <= SECTOR_RUNS_MAX, `1 to ${SECTOR_RUNS_MAX} sector runs`);
+  const times = timings === undefined ? [] : Object.values(timings);
+  require(times.every((time) => Number.isFinite(time) && time >= 0), 'a time per operation is a number of at least 0');
   const sectors = sectorsOf(layout.geometry);
   const last = sectors.at(-1)!;
   checkPartitions(layout, sectors);

@@ -2,8 +2,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PowerLost } from '../errors.js';
-import type { FlashGeometry, FlashPort } from './flash-port.js';
-import { planLayout } from './layout-plan.js';
+import type { FlashGeometry, FlashLayout, FlashPort } from './flash-port.js';
 import { createFlash } from './nor-flash.js';
 import { RecordLog } from './record-log.js';
 
@@ -15,7 +14,7 @@ const GEOMETRIES: readonly FlashGeometry[] = [
 const KEEP = 3;
 
 function open(flash: FlashPort): RecordLog {
-  return new RecordLog([flash.partition('meter-a'), flash.partition('meter-b')], { logId: 9, payloadBytes: 20 }, crc32);
+  return new RecordLog([flash.partition('boot-a'), flash.partition('boot-b')], { logId: 9, payloadBytes: 20 }, crc32);
 }
 
 function payload(number: number): Uint8Array {
@@ -39,7 +38,14 @@ function append(log: RecordLog, number: number): void {
 }
 
 describe.each(GEOMETRIES)('a record log, granule $granuleBytes, erased $erasedValue', (geometry) => {
-  const layout = planLayout(geometry, { imageBytesMax: 1024, stagingBytes: 1024 });
+  const { sectorBytes } = geometry.sectorRuns[0]!;
+  const layout: FlashLayout = {
+    geometry,
+    partitions: [
+      { name: 'boot-a', offsetBytes: 0, lengthBytes: sectorBytes },
+      { name: 'boot-b', offsetBytes: sectorBytes, lengthBytes: sectorBytes },
+    ],
+  };
 
   it('gives back a suffix of what was appended that loses nothing but the record of the cut', () => {
     const struck = { before: 0, during: 0, after: 0, compactions: 0 };
@@ -87,12 +93,8 @@ describe.each(GEOMETRIES)('a record log, granule $granuleBytes, erased $erasedVa
   it('reads the old or the new state after a cut at every octet of every operation of a compaction', () => {
     const flash = createFlash(layout);
     let number = 0;
-    for (let log = open(flash), before = 0; before < 1 || flash.operationCount - before === 1;) {
-      before = flash.operationCount;
-      append(log, ++number);
-      if (number === 1) before = flash.operationCount - 1;
-    }
-    // `flash` has just compacted: redo its last append from the state before.
+    for (const log = open(flash); flash.wear(0) + flash.wear(1) < 2;) append(log, ++number);
+    // `flash` has just erased its second sector: redo its last append from the state before.
     const rewound = createFlash(layout);
     const log = open(rewound);
     for (let i = 1; i < number; i++) append(log, i);
@@ -121,13 +123,13 @@ describe.each(GEOMETRIES)('a record log, granule $granuleBytes, erased $erasedVa
     const flash = createFlash(layout);
     const log = open(flash);
     let number = 0;
-    let lastOperations = 0;
-    while (lastOperations < 2 || number < 2) {
+    for (let isTurned = false; !isTurned;) {
       const before = flash.operationCount;
       const world = flash.fork();
       append(log, ++number);
-      lastOperations = flash.operationCount - before;
-      if (lastOperations < 2 || number < 2) continue;
+      const lastOperations = flash.operationCount - before;
+      isTurned = flash.wear(0) + flash.wear(1) === 2;
+      if (!isTurned) continue;
       world.arm({ cutAt: lastOperations, phase: 'before' });
       expect(() => append(open(world), number)).toThrow(PowerLost);
       world.powerOn();
@@ -143,7 +145,7 @@ describe.each(GEOMETRIES)('a record log, granule $granuleBytes, erased $erasedVa
     const whole = open(flash).records.map((record) => record.sequence);
     const spoilt = new Uint8Array(geometry.granuleBytes).fill(geometry.erasedValue ^ 0xff);
     let struck = 0;
-    for (const half of ['meter-a', 'meter-b'] as const) {
+    for (const half of ['boot-a', 'boot-b'] as const) {
       const { sizeBytes } = flash.partition(half);
       const slotBytes = Math.ceil(36 / geometry.granuleBytes) * geometry.granuleBytes;
       for (let at = 0; at + slotBytes <= sizeBytes && geometry.granuleRewritable; at += slotBytes) {
@@ -156,4 +158,99 @@ describe.each(GEOMETRIES)('a record log, granule $granuleBytes, erased $erasedVa
     }
     expect(struck).toBeGreaterThan(geometry.granuleRewritable ? 5 : -1);
   });
+
+  it('goes on with a turn of the ring that a cut stopped, and so ends it however short the power stays on', () => {
+    const flash = createFlash(layout);
+    let number = 0;
+    for (const log = open(flash); flash.wear(0) + flash.wear(1) < 2;) append(log, ++number);
+    const before = createFlash(layout);
+    for (let i = 1, log = open(before); i < number; i++) append(log, i);
+    for (const allowed of [2, 3]) {
+      const world = before.fork();
+      let cuts = 0;
+      for (let isDone = false; !isDone && cuts < 40; cuts++) {
+        world.arm({ cutAt: allowed + 1, phase: 'before' });
+        try {
+          append(open(world), number);
+          isDone = true;
+        } catch (error) {
+          if (!(error instanceof PowerLost)) throw error;
+        }
+        world.powerOn();
+      }
+      expect(cuts).toBeLessThan(40);
+      expect(numbers(open(world)).at(-1)).toBe(number);
+    }
+  });
+
+  it('loses no record before the one that was cut, whatever the cut leaves of that one and damages beside it', () => {
+    const isGuarded = open(createFlash(layout)).isGuarded;
+    expect(isGuarded).toBe(geometry.granuleBytes < 512);
+    const flash = createFlash(layout);
+    let struck = 0;
+    for (let number = 1, log = open(flash); number <= 40; number++) {
+      for (let seed = 0; seed < 12; seed++) {
+        const world = flash.fork();
+        const mode = seed % 2 === 0 ? 'bits' : 'prefix';
+        world.arm({ cutAt: 1 + (seed % 3), phase: 'during', mode, seed, weak: seed % 3 !== 0, neighbour: isGuarded });
+        try {
+          append(open(world), number);
+        } catch (error) {
+          if (!(error instanceof PowerLost)) throw error;
+          struck += 1;
+        }
+        world.powerOn();
+        for (let again = 0; again < 2; again++) {
+          const held = numbers(open(world)).filter((held) => held < number);
+          const kept = Array.from({ length: Math.min(KEEP - 1, number - 1) }, (_, i) => number - 1 - i);
+          for (const one of kept) expect(held).toContain(one);
+        }
+        append(open(world), number + 1);
+        expect(numbers(open(world))).toContain(number + 1);
+      }
+      append(log, number);
+    }
+    expect(struck).toBeGreaterThan(100);
+  });
 });
+
+describe.each(['program-fails', 'erase-fails', 'read-fails', 'program-lies', 'erase-lies'] as const)(
+  'a record log with a worn sector: %s',
+  (kind) => {
+    const [geometry] = GEOMETRIES;
+    const { sectorBytes } = geometry!.sectorRuns[0]!;
+    const layoutOf = (count: number): FlashLayout => ({
+      geometry: geometry!,
+      partitions: [
+        { name: 'boot-a', offsetBytes: 0, lengthBytes: sectorBytes },
+        { name: 'boot-b', offsetBytes: sectorBytes, lengthBytes: (count - 1) * sectorBytes },
+      ],
+    });
+
+    it('takes records all the same where the ring has three', () => {
+      for (let worn = 0; worn < 3; worn++) {
+        for (const from of [0, 7, 20, 31]) {
+          const flash = createFlash(layoutOf(3));
+          for (let number = 1, log = open(flash); number <= from; number++) append(log, number);
+          flash.breakSector(worn, kind);
+          for (let number = from + 1; number <= from + 90; number++) {
+            append(open(flash), number);
+            expect(numbers(open(flash)).at(-1)).toBe(number);
+          }
+        }
+      }
+    });
+
+    it('says so where the ring has two, and keeps what it had', () => {
+      const flash = createFlash(layoutOf(2));
+      let last = 0;
+      for (const log = open(flash); last < 7;) append(log, ++last);
+      flash.breakSector(1, kind);
+      const appendAll = (): void => {
+        for (; last < 200; last++) append(open(flash), last + 1);
+      };
+      expect(appendAll).toThrow(/does not keep/);
+      expect(numbers(open(flash)).at(-1)).toBe(last & 0xff);
+    });
+  },
+);
