@@ -1,7 +1,5 @@
 import { BootError } from '../errors.js';
 import type { Crc32, FlashPort } from '../flash/flash-port.js';
-import { RecordLog } from '../flash/record-log.js';
-import { BOOT_PAYLOAD_BYTES } from '../limits.js';
 import { sameOctets } from '../octets.js';
 import type {
   ActivationOutcome,
@@ -11,23 +9,22 @@ import type {
   PendingActivation,
   SlotIndex,
 } from './boot-state.js';
-import { decodeBootState, EMPTY_BOOT_STATE, encodeBootState } from './boot-state.js';
+import { floorOf } from './boot-state.js';
+import { StateStore } from './state-store.js';
 
 /** The crypto that records need. */
 export interface RecordCrypto {
   readonly crc32: Crc32;
 }
 
-const BOOT_LOG = { logId: 1, payloadBytes: BOOT_PAYLOAD_BYTES } as const;
-
 /** What flash says; the empty state on a flash that has never booted. */
 export function readBootState(flash: FlashPort, crypto: RecordCrypto): BootState {
-  return stateOf(openBootLog(flash, crypto));
+  return new StateStore(flash, crypto.crc32, false).state;
 }
 
 /**
  * A whole and verified image now waits in a slot. It replaces another staged one.
- * @throws BootError `trial-running` while an activation is open, `bad-value`; PowerLost
+ * @throws BootError `trial-running` while an activation is open, `bad-value`; FlashError `worn`; PowerLost
  */
 export function recordStaged(flash: FlashPort, crypto: RecordCrypto, staged: ImageIdentity): BootState {
   return record(flash, crypto, 'staged', (state) => {
@@ -39,7 +36,7 @@ export function recordStaged(flash: FlashPort, crypto: RecordCrypto, staged: Ima
 /**
  * Forgets the staged image and an activation that has not been tried yet. To be called before its slot is erased.
  * @returns the activation that was cancelled with it, to be reported as not actioned (0x8F67)
- * @throws BootError `trial-running`; PowerLost
+ * @throws BootError `trial-running`; FlashError `worn`; PowerLost
  */
 export function discardStaged(flash: FlashPort, crypto: RecordCrypto): PendingActivation | undefined {
   const { staged, pending } = readBootState(flash, crypto);
@@ -54,7 +51,7 @@ export function discardStaged(flash: FlashPort, crypto: RecordCrypto): PendingAc
 /**
  * The authorised command to run the staged image. One record burns the originator's counter and makes the activation
  * pending, so that no cut can leave one without the other; the next boot tries the image.
- * @throws BootError `not-staged`, `counter-not-new`, `trial-running`; PowerLost
+ * @throws BootError `not-staged`, `counter-not-new`, `trial-running`; FlashError `worn`; PowerLost
  */
 export function recordActivation(flash: FlashPort, crypto: RecordCrypto, activation: PendingActivation): BootState {
   return record(flash, crypto, 'activation', (state) => {
@@ -76,7 +73,7 @@ export function recordActivation(flash: FlashPort, crypto: RecordCrypto, activat
 /**
  * An authorised command that ended without a trial (no image held, hash mismatch, image already running): its counter
  * is burned and its outcome kept for a repeat.
- * @throws BootError `counter-not-new`, `trial-running`; PowerLost
+ * @throws BootError `counter-not-new`, `trial-running`; FlashError `worn`; PowerLost
  */
 export function recordOutcome(flash: FlashPort, crypto: RecordCrypto, outcome: ActivationOutcome): BootState {
   return record(flash, crypto, 'outcome', (state) => {
@@ -88,7 +85,7 @@ export function recordOutcome(flash: FlashPort, crypto: RecordCrypto, outcome: A
 
 /**
  * The trial is good: its image becomes the confirmed one. New floor, new hash, the way back and the outcome are one record.
- * @throws BootError `no-trial`; PowerLost
+ * @throws BootError `no-trial`; FlashError `worn`; PowerLost
  */
 export function confirmTrial(flash: FlashPort, crypto: RecordCrypto): BootState {
   return record(flash, crypto, 'confirmed', (state) => {
@@ -100,14 +97,14 @@ export function confirmTrial(flash: FlashPort, crypto: RecordCrypto): BootState 
         ? confirmed.previous
         : confirmed && { slot: confirmed.slot, imageHash: confirmed.imageHash };
     return {
-      ...without(state, 'staged', 'pending', 'trial'),
+      ...without(state, 'staged', 'pending', 'trial', 'recoveredFloor'),
       confirmed: {
         slot: pending.slot,
         manifestDigest: pending.manifestDigest,
         imageHash: pending.imageHash,
         version: trial.version,
         imageBytes: trial.imageBytes,
-        securityCounter: Math.max(trial.securityCounter, confirmed?.securityCounter ?? 0),
+        securityCounter: Math.max(trial.securityCounter, floorOf(state)),
         ...(previous !== undefined && { previous }),
       },
       outcome: outcomeOf(pending, 'success', trial.version),
@@ -131,27 +128,10 @@ export function otherSlot(slot: SlotIndex): SlotIndex {
 }
 
 /** A state without some of its parts. */
-export function without(state: BootState, ...parts: ('staged' | 'pending' | 'trial')[]): BootState {
+export function without(state: BootState, ...parts: ('staged' | 'pending' | 'trial' | 'recoveredFloor')[]): BootState {
   const next: { -readonly [K in keyof BootState]: BootState[K] } = { ...state };
   for (const part of parts) delete next[part];
   return next;
-}
-
-export function openBootLog(flash: FlashPort, crypto: RecordCrypto): RecordLog {
-  return new RecordLog([flash.partition('boot-a'), flash.partition('boot-b')], BOOT_LOG, crypto.crc32);
-}
-
-/** The fold over the records: each holds the whole state, so the last one that can be read is the state. */
-export function stateOf(log: RecordLog): BootState {
-  for (const { payload } of log.records.toReversed()) {
-    const state = decodeBootState(payload);
-    if (state !== undefined) return state;
-  }
-  return EMPTY_BOOT_STATE;
-}
-
-export function appendState(log: RecordLog, step: BootStep, state: BootState): void {
-  log.append(encodeBootState(step, state));
 }
 
 function isSameImage(a: ImageIdentity, b: ImageIdentity): boolean {
@@ -164,9 +144,9 @@ function record(
   step: BootStep,
   next: (state: BootState) => BootState,
 ): BootState {
-  const log = openBootLog(flash, crypto);
-  const state = next(stateOf(log));
-  appendState(log, step, state);
+  const store = new StateStore(flash, crypto.crc32, false);
+  const state = next(store.state);
+  store.writeTwice(step, state);
   return state;
 }
 

@@ -57,9 +57,19 @@ export interface BootState {
   readonly highestOriginatorCounter: bigint;
   /** Version that the last boot started; a change is logged. */
   readonly lastRunVersion?: number;
+  /**
+   * The floor of a meter that has lost its records, until it confirms an image again: the highest security counter that
+   * could still be read from a slot.
+   */
+  readonly recoveredFloor?: number;
 }
 
 export const EMPTY_BOOT_STATE: BootState = { bootEpoch: 0, highestOriginatorCounter: 0n };
+
+/** The rollback floor: no image with a lower security counter is accepted, tried or confirmed. */
+export function floorOf({ confirmed, recoveredFloor }: BootState): number {
+  return confirmed?.securityCounter ?? recoveredFloor ?? 0;
+}
 
 /** What a boot record tells of: the step that led to the state it holds. */
 export const BOOT_STEPS = {
@@ -109,11 +119,20 @@ const AT = {
   stagedHash: 384,
 } as const;
 const FORMAT = 1;
-const HAS = { confirmed: 1, previous: 2, staged: 4, pending: 8, trial: 16, outcome: 32, lastRunVersion: 64 } as const;
+const HAS = {
+  confirmed: 1,
+  previous: 2,
+  staged: 4,
+  pending: 8,
+  trial: 16,
+  outcome: 32,
+  lastRunVersion: 64,
+  recoveredFloor: 128,
+} as const;
 
 /** @throws BootError `bad-value` for a number or digest that does not fit its field */
 export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
-  const { confirmed, staged, pending, trial, outcome, lastRunVersion } = state;
+  const { confirmed, staged, pending, trial, outcome, lastRunVersion, recoveredFloor } = state;
   const octets = new Uint8Array(BOOT_PAYLOAD_BYTES);
   const view = new DataView(octets.buffer);
   const u32 = (at: number, value: number): void => view.setUint32(at, checked(value, 0xffff_ffff), true);
@@ -142,6 +161,10 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
       octets[AT.previousSlot] = confirmed.previous.slot;
       digest(AT.previousHash, confirmed.previous.imageHash);
     }
+  }
+  if (recoveredFloor !== undefined && confirmed === undefined) {
+    present |= HAS.recoveredFloor;
+    u64(AT.securityCounter, recoveredFloor);
   }
   if (pending !== undefined) {
     present |= HAS.pending;
@@ -242,6 +265,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
       },
     }),
     ...(has(HAS.lastRunVersion) && { lastRunVersion: u32(AT.lastRunVersion) }),
+    ...(has(HAS.recoveredFloor) && { recoveredFloor: u64(AT.securityCounter) }),
   };
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BootError } from '../errors.js';
@@ -6,9 +5,11 @@ import { planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { TRIAL_STARTS_MAX } from '@smets1/protocol';
-import { provision } from '../meter/identity.js';
+import type { DeviceIdentity } from '../meter/identity.js';
+import { provision, readIdentity } from '../meter/identity.js';
 import { SecurityLog } from '../meter/security-log.js';
 import { boot } from './boot.js';
+import { AUTHORISATION, crypto, IDENTITY, ports, sha256 } from './boot-bench.test-support.js';
 import type { BootPorts } from './boot-crypto.js';
 import {
   confirmTrial,
@@ -19,57 +20,30 @@ import {
   recordStaged,
 } from './boot-records.js';
 import type { BootState, PendingActivation, SlotIndex } from './boot-state.js';
-import { decodeBootState, encodeBootState } from './boot-state.js';
+import { decodeBootState, encodeBootState, floorOf } from './boot-state.js';
 import type { SlotImage } from './factory.js';
 import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
-import {
-  MODEL_IMAGE_TYPE,
-  MODEL_MANUFACTURER,
-  modelImage,
-  modelReader,
-  modelSignature,
-} from './model-image.test-support.js';
+import { modelImage } from './model-image.test-support.js';
+import type { Run } from './run-gate.js';
+import { lookAgain, RUN_GRANTED } from './run-gate.js';
 import { verifySlot, writeSlotHeader } from './slot.js';
 
-const sha256 = (chunks: readonly Uint8Array[]): Uint8Array => {
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
-  return new Uint8Array(hash.digest());
-};
-const ports: BootPorts = {
-  crypto: {
-    sha256,
-    crc32,
-    verify: (role, message, signature) => Buffer.compare(modelSignature(sha256, role, message), signature) === 0,
-  },
-  readImageHeader: modelReader(sha256),
-  timestampS: 1_800_000_000,
-};
-const { crypto } = ports;
 const LAYOUT = planLayout(
   {
-    sectorRuns: [{ count: 30, sectorBytes: 4096 }],
+    sectorRuns: [{ count: 48, sectorBytes: 4096 }],
     granuleBytes: 16,
     granuleRewritable: true,
     erasedValue: 0xff,
   },
-  { imageBytesMax: 8192, stagingBytes: 8192 },
+  { imageBytesMax: 8192, stagingBytes: 8192, profileDays: 2 },
 );
 const OLD = modelImage({ version: 1, securityCounter: 1, imageBytes: 5000 }, sha256);
 const NEW = modelImage({ version: 2, securityCounter: 7, imageBytes: 6001 }, sha256);
-const AUTHORISATION = new Uint8Array(32).fill(0xaa);
 
 let flash: NorFlash;
 beforeEach(() => {
   flash = createFlash(LAYOUT);
-  provision(flash, crc32, {
-    eui64: Uint8Array.of(0, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x90, 0xa0),
-    manufacturerCode: MODEL_MANUFACTURER,
-    imageType: MODEL_IMAGE_TYPE,
-    hardwareVersion: 0x1111,
-    deviceClass: 0,
-    trustAnchors: [],
-  });
+  provision(flash, crc32, IDENTITY);
   factoryInstall(flash, ports, OLD);
 });
 
@@ -269,6 +243,140 @@ describe('boot', () => {
   });
 });
 
+describe('a meter that has lost every boot record', () => {
+  /** As rot of the whole partitions would leave it. */
+  function lose(): void {
+    for (const name of ['boot-a', 'boot-b'] as const) {
+      const { offsetBytes, lengthBytes } = LAYOUT.partitions.find((partition) => partition.name === name)!;
+      for (let at = 0; at < lengthBytes; at += 256) flash.rot(offsetBytes + at, 0x42);
+    }
+  }
+  const update = (securityCounter: number): SlotImage =>
+    modelImage({ version: 9, securityCounter, imageBytes: 500 }, sha256);
+
+  beforeEach(() => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    boot(flash, ports);
+    confirmTrial(flash, crypto);
+    boot(flash, ports);
+    lose();
+  });
+
+  it('runs nothing of what lies in its slots, and says so at each start', () => {
+    for (let i = 0; i < 3; i++) {
+      const result = boot(flash, ports);
+      expect(result).toMatchObject({ phase: 'recovery', spareSlot: 0, degraded: false, events: [{ code: 0x8f1b }] });
+      expect(floorOf(result.state)).toBe(7);
+    }
+  });
+
+  it('keeps the highest counter that a slot still names as its floor, when that slot has been erased too', () => {
+    boot(flash, ports);
+    eraseSlot(flash, 1, NEW.image.length);
+    const result = boot(flash, ports);
+    expect(result.state).toMatchObject({ recoveredFloor: 7 });
+    expect(result.state.confirmed).toBeUndefined();
+  });
+
+  it('tries no image below that floor, and leaves recovery through one at it', () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(update(6), 0));
+    expect(boot(flash, ports)).toMatchObject({ phase: 'recovery', state: { outcome: { code: 'activationFailure' } } });
+    recordActivation(flash, crypto, stage(update(7), 0));
+    expect(boot(flash, ports)).toMatchObject({ phase: 'trial', slot: 0 });
+    const state = confirmTrial(flash, crypto);
+    expect(state).toMatchObject({ confirmed: { securityCounter: 7, version: 9 } });
+    expect(state.recoveredFloor).toBeUndefined();
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
+  });
+
+  it('goes on counting starts from what the security log remembers', () => {
+    const last = new SecurityLog(flash, crc32).entries.at(-1)!.bootEpoch;
+    expect(boot(flash, ports).epoch).toBeGreaterThan(last);
+  });
+});
+
+describe('a worn security log', () => {
+  it('does not keep a good image from running', () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    const { offsetBytes, lengthBytes } = LAYOUT.partitions.find(({ name }) => name === 'security-log')!;
+    for (const sector of flash.sectors) {
+      const isInside = sector.offsetBytes >= offsetBytes && sector.offsetBytes < offsetBytes + lengthBytes;
+      if (isInside) flash.breakSector(sector.index, 'program-fails');
+    }
+    expect(boot(flash, ports)).toMatchObject({ phase: 'trial', degraded: false, events: [{ code: 0x8f43 }] });
+  });
+});
+
+describe('the second look', () => {
+  const identity = (): DeviceIdentity => readIdentity(flash, crc32)!;
+  const runOf = (phase: Run['phase'], slot: SlotIndex): Run => {
+    const checked = verifySlot(flash, ports, slot, {});
+    if (!checked.ok) throw new Error(checked.fault);
+    return { phase, slot, header: checked.header, image: checked.image };
+  };
+
+  it('grants what the state names, and nothing when any one thing about it is wrong', () => {
+    boot(flash, ports);
+    const state = readBootState(flash, crypto);
+    const run = runOf('confirmed', 0);
+    const known = identity();
+    expect(lookAgain(ports, state, run, known)).toBe(RUN_GRANTED);
+    const image = run.image.slice();
+    image[4000]! ^= 1;
+    const confirmed = state.confirmed!;
+    const unsigned = { ...run.header, check: () => false };
+    const throwing = {
+      ...run.header,
+      check: (): boolean => {
+        throw new Error('boom');
+      },
+    };
+    const answers = [
+      lookAgain(ports, state, { ...run, image }, known),
+      lookAgain(ports, state, { ...run, image: run.image.subarray(0, 4999) }, known),
+      lookAgain(ports, state, { ...run, slot: 1 }, known),
+      lookAgain(ports, state, { ...run, phase: 'fallback' }, known),
+      lookAgain(ports, state, { ...run, phase: 'trial' }, known),
+      lookAgain(ports, state, { ...run, header: unsigned }, known),
+      lookAgain(ports, state, { ...run, header: throwing }, known),
+      lookAgain(ports, { ...state, confirmed: { ...confirmed, securityCounter: 2 } }, run, known),
+      lookAgain(ports, { ...state, confirmed: { ...confirmed, imageHash: new Uint8Array(32) } }, run, known),
+      lookAgain(ports, state, run, { ...known, hardwareVersion: 0x1_0000 }),
+      lookAgain(ports, state, run, { ...known, imageType: 2 }),
+      lookAgain(ports, state, run, { ...known, manufacturerCode: 1 }),
+      lookAgain(ports, { ...state, confirmed: undefined } as unknown as BootState, run, known),
+    ];
+    for (const answer of answers) expect(answer).not.toBe(RUN_GRANTED);
+  });
+
+  it('grants a trial only within its starts', () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    const { state } = boot(flash, ports);
+    const run = runOf('trial', 1);
+    const starts = (bootCount: number): BootState => ({ ...state, trial: { ...state.trial!, bootCount } });
+    expect(lookAgain(ports, starts(TRIAL_STARTS_MAX), run, identity())).toBe(RUN_GRANTED);
+    expect(lookAgain(ports, starts(TRIAL_STARTS_MAX + 1), run, identity())).not.toBe(RUN_GRANTED);
+    expect(lookAgain(ports, starts(0), run, identity())).not.toBe(RUN_GRANTED);
+  });
+
+  it('keeps an image from running that only the first look lets pass', () => {
+    let reads = 0;
+    // The first check of the signature answers wrongly, as a glitch could make it; the second one does not.
+    const readImageHeader: BootPorts['readImageHeader'] = (octets) => {
+      const header = ports.readImageHeader(octets);
+      return header && { ...header, check: (...args) => (reads++ === 0 ? true : header.check(...args)) };
+    };
+    const crypto = { ...ports.crypto, verify: () => false };
+    expect(boot(flash, { ...ports, crypto, readImageHeader })).toMatchObject({ phase: 'recovery' });
+    expect(reads).toBe(2);
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed' });
+  });
+});
+
 describe('boot records', () => {
   const codeOf = (call: () => unknown): string | undefined => {
     try {
@@ -355,5 +463,7 @@ describe('boot records', () => {
       lastRunVersion: 12,
     };
     expect(decodeBootState(encodeBootState('boot', state))).toEqual(state);
+    const lost: BootState = { bootEpoch: 3, highestOriginatorCounter: 0n, recoveredFloor: 2 ** 33 };
+    expect(decodeBootState(encodeBootState('boot', lost))).toEqual(lost);
   });
 });

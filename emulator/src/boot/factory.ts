@@ -1,11 +1,14 @@
-import { BootError } from '../errors.js';
-import type { FlashPort } from '../flash/flash-port.js';
+import { BootError, FlashError } from '../errors.js';
+import type { FlashPort, FlashRegion, Sector } from '../flash/flash-port.js';
 import { FACTORY_CHUNK_BYTES } from '../limits.js';
 import { readIdentity } from '../meter/identity.js';
+import { isFilled } from '../octets.js';
 import type { BootPorts } from './boot-crypto.js';
-import { appendState, openBootLog, stateOf } from './boot-records.js';
+import { without } from './boot-records.js';
 import type { BootState, SlotIndex } from './boot-state.js';
+import { floorOf } from './boot-state.js';
 import { IMAGE_OFFSET_BYTES, slotRegion, verifySlot, writeSlotHeader } from './slot.js';
+import { StateStore } from './state-store.js';
 
 /** What a slot holds. */
 export interface SlotImage {
@@ -23,32 +26,43 @@ export function factoryInstall(
   slotImage: SlotImage,
   slot: SlotIndex = 0,
 ): BootState {
-  if (stateOf(openBootLog(flash, ports.crypto)).confirmed !== undefined) {
+  const store = new StateStore(flash, ports.crypto.crc32, true);
+  const before = store.state;
+  if (before.confirmed !== undefined) {
     throw new BootError('already-installed', 'this flash has a confirmed image; update it, or start with a new flash');
   }
   eraseSlot(flash, slot, slotImage.image.length);
   writeSlotImage(flash, slot, slotImage.image);
   writeSlotHeader(flash, ports.crypto, slot, slotImage.offerBlob);
   const identity = readIdentity(flash, ports.crypto.crc32);
-  const checked = verifySlot(flash, ports, slot, { identity });
+  const checked = verifySlot(flash, ports, slot, { identity, floor: floorOf(before) });
   if (!checked.ok) throw new BootError('not-verified', `the first image does not verify: ${checked.fault}`);
   const { manifestDigest, imageHash, imageBytes, fileVersion: version, securityCounter } = checked.header;
-  const log = openBootLog(flash, ports.crypto);
   const state: BootState = {
-    ...stateOf(log),
+    ...without(before, 'recoveredFloor'),
     confirmed: { slot, manifestDigest, imageHash, imageBytes, version, securityCounter },
     lastRunVersion: version,
   };
-  appendState(log, 'install', state);
+  store.writeTwice('install', state);
   return state;
 }
 
-/** Erases the sectors that the header and an image of this size take. @throws FlashError `out-of-range`; PowerLost */
+/**
+ * Erases the sectors that the header and an image of this size take.
+ * @throws FlashError `worn` where a sector does not come out erased, `out-of-range`; PowerLost
+ */
 export function eraseSlot(flash: FlashPort, slot: SlotIndex, imageBytes: number): void {
   const region = slotRegion(flash, slot);
   for (const sector of region.sectors) {
-    if (sector.offsetBytes < IMAGE_OFFSET_BYTES + imageBytes) region.eraseSector(sector.index);
+    if (sector.offsetBytes < IMAGE_OFFSET_BYTES + imageBytes) eraseWhole(region, sector);
   }
+}
+
+/** @throws FlashError `worn` where the sector does not come out erased; PowerLost */
+export function eraseWhole(region: FlashRegion, { index, offsetBytes, lengthBytes }: Sector): void {
+  region.eraseSector(index);
+  if (isFilled(region.read(offsetBytes, lengthBytes), 0, lengthBytes, region.erasedValue)) return;
+  throw new FlashError('worn', `sector ${index} of the partition was not erased; the device needs repair`);
 }
 
 /** Programs a whole Manufacturer Image into an erased slot. @throws FlashError; PowerLost */

@@ -58,13 +58,14 @@ export type SlotFault =
   | 'wrong-hash'
   | 'bad-signature';
 
+/** `image`: the octets that were verified; whoever uses the image uses these. */
 export type SlotCheck =
-  { readonly ok: true; readonly header: ImageHeader } | { readonly ok: false; readonly fault: SlotFault };
+  | { readonly ok: true; readonly header: ImageHeader; readonly image: Uint8Array }
+  | { readonly ok: false; readonly fault: SlotFault };
 
 /** The one check of an image in a slot: what it claims, then SHA-256 over every octet, then its signatures. */
 export function verifySlot(flash: FlashPort, ports: BootPorts, slot: SlotIndex, expected: Expectation): SlotCheck {
-  const blob = readSlotHeader(flash, ports.crypto, slot);
-  const header = blob && refusing(() => ports.readImageHeader(blob));
+  const header = readHeaderOf(flash, ports, slot);
   if (header === undefined) return no('no-header');
   const { imageBytes } = header;
   const region = slotRegion(flash, slot);
@@ -76,10 +77,17 @@ export function verifySlot(flash: FlashPort, ports: BootPorts, slot: SlotIndex, 
   if (expected.imageHash && !sameOctets(header.imageHash, expected.imageHash)) return no('wrong-image');
   if (expected.floor !== undefined && !(header.securityCounter >= expected.floor)) return no('below-floor');
   if (expected.identity && !isFor(header, expected.identity)) return no('wrong-device');
-  const chunks = [region.read(IMAGE_OFFSET_BYTES, imageBytes)];
-  if (!sameOctets(ports.crypto.sha256(chunks), header.imageHash)) return no('wrong-hash');
-  if (refusing(() => header.check(ports.crypto, chunks)) !== true) return no('bad-signature');
-  return { ok: true, header };
+  // Read once: cells that read differently each time must not show one image to the hash and another to the signature.
+  const image = region.read(IMAGE_OFFSET_BYTES, imageBytes);
+  if (!sameOctets(ports.crypto.sha256([image]), header.imageHash)) return no('wrong-hash');
+  if (refusing(() => header.check(ports.crypto, [image])) !== true) return no('bad-signature');
+  return { ok: true, header, image };
+}
+
+/** What the offer blob of a slot says, unverified; undefined when there is no intact one. */
+export function readHeaderOf(flash: FlashPort, ports: BootPorts, slot: SlotIndex): ImageHeader | undefined {
+  const blob = readSlotHeader(flash, ports.crypto, slot);
+  return blob && refusing(() => ports.readImageHeader(blob));
 }
 
 function isFor(header: ImageHeader, identity: DeviceIdentity): boolean {

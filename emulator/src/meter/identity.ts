@@ -1,6 +1,7 @@
-import { MeterError } from '../errors.js';
-import type { Crc32, FlashPort } from '../flash/flash-port.js';
-import { EUI64_BYTES, PUBLIC_KEY_BYTES, TRUST_ANCHORS_MAX } from '../limits.js';
+import { FlashError, MeterError } from '../errors.js';
+import type { Crc32, FlashPort, FlashRegion, Sector } from '../flash/flash-port.js';
+import { EUI64_BYTES, IDENTITY_BYTES_MAX, PUBLIC_KEY_BYTES, TRUST_ANCHORS_MAX } from '../limits.js';
+import { sameOctets } from '../octets.js';
 
 /** Whose signature a key checks. `bench` is one key for everything, on a bench only. */
 export const ANCHOR_ROLES = { manufacturer: 1, supplier: 2, dco: 3, bench: 4, device: 5 } as const;
@@ -37,14 +38,12 @@ const AT = {
   anchors: 24,
 } as const;
 const ANCHOR_BYTES = 1 + PUBLIC_KEY_BYTES;
-const TOTAL_BYTES_MAX = AT.anchors + TRUST_ANCHORS_MAX * ANCHOR_BYTES + 4;
 
 /**
- * Writes the identity. What a cut left of an earlier attempt is erased.
+ * Writes the identity, in two copies. What a cut left of an earlier attempt is erased.
  * @throws MeterError `already-provisioned`, `bad-identity`; FlashError; PowerLost
  */
 export function provision(flash: FlashPort, crc32: Crc32, identity: DeviceIdentity): void {
-  const region = flash.partition('identity');
   const encoded = encodeIdentity(identity, crc32);
   if (readIdentity(flash, crc32) !== undefined) {
     throw new MeterError(
@@ -52,11 +51,10 @@ export function provision(flash: FlashPort, crc32: Crc32, identity: DeviceIdenti
       'this meter has an identity; start with a new flash to make another one',
     );
   }
-  const octets = new Uint8Array(Math.ceil(encoded.length / region.granuleBytes) * region.granuleBytes);
-  octets.fill(region.erasedValue, encoded.length);
-  octets.set(encoded);
-  eraseIdentity(flash);
-  region.program(0, octets);
+  const region = flash.partition('identity');
+  const written = copiesOf(region).map((copy) => writeCopy(region, copy, encoded));
+  if (written.includes(true)) return;
+  throw new FlashError('worn', 'the sectors of the identity do not keep what is programmed; use another device');
 }
 
 /** For a meter that was never finished. @throws PowerLost */
@@ -65,18 +63,79 @@ export function eraseIdentity(flash: FlashPort): void {
   for (const sector of region.sectors) region.eraseSector(sector.index);
 }
 
-/** Undefined when there is no intact identity. */
+/** The first intact copy; undefined when there is none. A copy that reads differently twice is not intact. */
 export function readIdentity(flash: FlashPort, crc32: Crc32): DeviceIdentity | undefined {
   const region = flash.partition('identity');
-  const octets = region.read(0, Math.min(region.sizeBytes, TOTAL_BYTES_MAX));
+  for (const copy of copiesOf(region)) {
+    const octets = readCopy(region, copy, crc32);
+    if (octets !== undefined) return decodeIdentity(octets);
+  }
+  return undefined;
+}
+
+/**
+ * Writes a copy again that has rotted, or that a cut or weak cells have spoilt, from the one that is intact. At most an
+ * erase and the pages of one copy; does nothing when both are intact, or neither. A sector that is worn stays as it is.
+ * @throws PowerLost
+ */
+export function repairIdentity(flash: FlashPort, crc32: Crc32): void {
+  const region = flash.partition('identity');
+  const copies = copiesOf(region);
+  const octets = copies.map((copy) => readCopy(region, copy, crc32));
+  const intact = octets.find((copy) => copy !== undefined);
+  if (intact === undefined) return;
+  copies.forEach((copy, i) => {
+    if (octets[i] === undefined) writeCopy(region, copy, intact);
+  });
+}
+
+/** Where a copy lies: whole sectors, so that writing one never touches the other. */
+type Copy = readonly Sector[];
+
+function copiesOf(region: FlashRegion): readonly Copy[] {
+  const half = Math.ceil(region.sectors.length / 2);
+  return [region.sectors.slice(0, half), region.sectors.slice(half)].filter((copy) => copy.length > 0);
+}
+
+function readCopy(region: FlashRegion, copy: Copy, crc32: Crc32): Uint8Array | undefined {
+  const first = copy[0]!;
+  const octets = region.read(first.offsetBytes, Math.min(roomOf(copy), IDENTITY_BYTES_MAX));
   const view = new DataView(octets.buffer);
   if (view.getUint32(AT.magic, true) !== MAGIC) return undefined;
   const totalBytes = view.getUint16(AT.totalBytes, true);
   const anchorCount = view.getUint16(AT.anchorCount, true);
   if (totalBytes !== AT.anchors + anchorCount * ANCHOR_BYTES + 4 || totalBytes > octets.length) return undefined;
+  const encoded = octets.subarray(0, totalBytes);
+  if (!sameOctets(region.read(first.offsetBytes, totalBytes), encoded)) return undefined;
   if (view.getUint32(totalBytes - 4, true) !== crc32(octets.subarray(0, totalBytes - 4))) return undefined;
+  return decodeIdentity(encoded) && encoded;
+}
+
+function roomOf(copy: Copy): number {
+  return copy.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+}
+
+// False where flash does not keep it.
+function writeCopy(region: FlashRegion, copy: Copy, encoded: Uint8Array): boolean {
+  const { offsetBytes } = copy[0]!;
+  const octets = new Uint8Array(Math.ceil(encoded.length / region.granuleBytes) * region.granuleBytes);
+  octets.fill(region.erasedValue, encoded.length);
+  octets.set(encoded);
+  if (octets.length > roomOf(copy)) throw new FlashError('bad-layout', 'half of the partition "identity" is too small');
+  try {
+    for (const sector of copy) region.eraseSector(sector.index);
+    region.program(offsetBytes, octets);
+  } catch (error) {
+    if (error instanceof FlashError && (error.code === 'worn' || error.code === 'not-erased')) return false;
+    throw error;
+  }
+  return sameOctets(region.read(offsetBytes, octets.length), octets);
+}
+
+function decodeIdentity(octets: Uint8Array): DeviceIdentity | undefined {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const trustAnchors: TrustAnchor[] = [];
-  for (let at: number = AT.anchors; at < totalBytes - 4; at += ANCHOR_BYTES) {
+  for (let at: number = AT.anchors; at < octets.length - 4; at += ANCHOR_BYTES) {
     const role = roleOf(octets[at]!);
     if (role === undefined) return undefined;
     trustAnchors.push({ role, publicKey: octets.slice(at + 1, at + ANCHOR_BYTES) });
