@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{protocol,hardware,emulator,packages/*}/src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['{protocol,hardware,emulator,packages/*}/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/dist-test/**'],
     // Not vitest's default of letting `.only` pass outside CI: a suite that runs half of itself must never look green.
     allowOnly: false,

@@ -1,6 +1,6 @@
 /**
- * One meter, wired: flash, boot, firmware, register. It is told what time it is, what came from a link and how much energy flowed;
- * it gives back frames. A planned restart happens inside; a power cut comes out as PowerLost, and the meter is made again from its flash.
+ * One meter, wired: flash, boot, firmware, metering. It is told what time it is and what came from a link; it gives back frames. A restart
+ * happens inside, and metering goes on through it; a power cut comes out as PowerLost, and the meter is made again from its flash.
  */
 import { crc32, toHex, type CryptoPort, type SignerPort } from '@smets1/protocol';
 import { boot, type BootResult } from './boot/boot.js';
@@ -8,34 +8,51 @@ import { readBootState } from './boot/boot-records.js';
 import type { BootPorts } from './boot/boot-crypto.js';
 import { factoryInstall, type SlotImage } from './boot/factory.js';
 import { MeterError } from './errors.js';
+import type { FirmwareBehaviour } from './firmware/behaviour.js';
+import { CrashRegister } from './firmware/crash-register.js';
 import { Firmware, type FirmwareTimings } from './firmware/firmware.js';
 import { bootCryptoOf, imageHeaderReader, trustOf } from './firmware/image-header.js';
-import type { FlashPort } from './flash/flash-port.js';
-import {
-  METERING_INTERVAL_MS,
-  METERING_STEP_MS_MAX,
-  RESTART_DELAY_MS,
-  SELF_TEST_MS,
-  WINDOW_BYTES_DEFAULT,
-} from './limits.js';
+import type { FlashPort, PartitionName } from './flash/flash-port.js';
+import { restrictFlash } from './flash/region.js';
+import { RESTART_DELAY_MS, SELF_TEST_MS, WINDOW_BYTES_DEFAULT } from './limits.js';
 import { eraseIdentity, provision, readIdentity, type DeviceIdentity } from './meter/identity.js';
-import { meterStep, RegisterStore, type MeterInput, type MeterState } from './meter/import-register.js';
+import { constantLoad, type LoadSource } from './meter/load-source.js';
+import { openMeter } from './meter/meter.js';
+import type {
+  MeterCommand,
+  MeterCommandResult,
+  MeterLogs,
+  MeterView,
+  ProfileChannel,
+  ProfileEntry,
+} from './meter/meter-types.js';
+import type { MeterSettings } from './meter/settings.js';
 import { SecurityLog, type SecurityEntry } from './meter/security-log.js';
+import type { DeviceQuirks } from './profiles/device-profile.js';
 
 export interface EsmePorts {
-  readonly flash: FlashPort;
+  /** Its clock of operations, where it has one, makes the meter slow. */
+  readonly flash: FlashPort & { readonly elapsedUs?: number };
   readonly crypto: CryptoPort;
   /** Signs as the device: its key never stands in the flash that an update can reach. */
   readonly signer: SignerPort;
 }
 
 export interface EsmeOptions {
-  /** Seconds since 1970 (UTC) at machine time 0. */
+  /** Whole seconds since 1970 (UTC) at machine time 0. */
   readonly epochS?: number;
-  /** Power that the home draws, in watts. */
+  /** What the home draws and gives; nothing unless given. */
+  readonly load?: LoadSource;
+  /** Short for a load that draws the same power at all times, in watts. */
   readonly loadW?: number;
+  /** What a new meter is configured with; later, what stands in its flash counts. */
+  readonly settings?: MeterSettings;
   readonly windowBytes?: number;
   readonly timings?: Partial<FirmwareTimings>;
+  /** How this family deviates; not at all unless said. */
+  readonly quirks?: DeviceQuirks;
+  /** How images behave, by version, for tests; all are healthy unless said. */
+  readonly behaviour?: (fileVersion: number) => FirmwareBehaviour;
   /** Whether an image on trial finds itself well; all do unless said. */
   readonly selfTest?: (fileVersion: number) => boolean;
   /** Told of every start. */
@@ -77,12 +94,36 @@ export interface Esme {
   tick(nowMs: number): readonly Uint8Array[];
   /** When `tick` is owed. */
   wakeAtMs(): number;
-  /** Brings the register up to date and into flash. @throws PowerLost */
+  /** Everything counted so far is in flash afterwards. @throws PowerLost */
   flush(nowMs: number): void;
+  readonly meter: EsmeMeter;
   view(nowMs: number): EsmeView;
+  /** How long flash was at work for the last `hear` or `tick`, in ms; 0 on flash without timings. */
+  busyMs(): number;
 }
 
-const WATT_MS_PER_WATT_SECOND = 1000;
+/** The metering part: what a Supplier asks of it, and what an inspector sees. Each call counts up to `nowMs` first. @throws PowerLost */
+export interface EsmeMeter {
+  command(command: MeterCommand, nowMs: number): MeterCommandResult;
+  view(nowMs: number): MeterView;
+  logs(nowMs: number): MeterLogs;
+  profile(channel: ProfileChannel, nowMs: number, fromS?: number, untilS?: number): readonly ProfileEntry[];
+}
+
+/** What receiver, staging and boot may touch: not one octet of what the meter measured. */
+const UPDATE_PARTITIONS: readonly PartitionName[] = [
+  'boot-a',
+  'boot-b',
+  'identity',
+  'staging',
+  'security-log',
+  'slot-0',
+  'slot-1',
+];
+/** What the code of an image may touch by itself; boot's records only through boot's own functions. */
+const IMAGE_PARTITIONS: readonly PartitionName[] = ['staging', 'security-log'];
+/** What metering may touch. No update reaches it, and it reaches no update. */
+const METER_PARTITIONS: readonly PartitionName[] = ['meter', 'profile', 'event-log', 'power-log'];
 
 /**
  * Makes a new meter: its identity and the first image that it runs. On an empty flash, or one where this was cut off before.
@@ -104,30 +145,45 @@ export function manufacture(flash: FlashPort, crypto: CryptoPort, identity: Devi
  */
 export function startEsme(ports: EsmePorts, options: EsmeOptions, nowMs: number): Esme {
   const { flash, crypto } = ports;
+  const updateFlash = restrictFlash(flash, UPDATE_PARTITIONS);
+  const ownFlash = restrictFlash(flash, IMAGE_PARTITIONS);
+  const crashes = new CrashRegister();
   const identity = readIdentity(flash, crc32);
   if (identity === undefined)
     throw new MeterError('not-provisioned', 'this flash has no identity; manufacture the meter first');
-  const epochS = options.epochS ?? 0;
-  const nowS = (atMs: number): number => Math.floor(epochS + atMs / 1000);
+  const epochS = Math.floor(options.epochS ?? 0);
+  const hostS = (atMs: number): number => epochS + Math.floor(atMs / 1000);
   const timings = { restartDelayMs: RESTART_DELAY_MS, selfTestMs: SELF_TEST_MS, ...options.timings };
-  const registers = new RegisterStore(flash, crc32);
-  let register: MeterState = registers.read();
-  let meteredAtMs = nowMs;
+  const load = options.load ?? constantLoad(options.loadW ?? 0);
+  const metering = { load, ...(options.settings !== undefined && { settings: options.settings }) };
+  const meter = openMeter(restrictFlash(flash, METER_PARTITIONS), crc32, metering, hostS(nowMs));
+  let busyMs = 0;
   let booted: BootResult;
   let firmware = powerOn(nowMs);
 
   function powerOn(atMs: number): Firmware {
     const trust = trustOf(identity);
     const bootSide = bootPorts(crypto, identity!, nowS(atMs));
-    booted = boot(flash, bootSide);
+    const { readImageHeader } = bootSide;
+    booted = boot(updateFlash, {
+      ...bootSide,
+      readImageHeader(blob) {
+        const header = readImageHeader(blob);
+        return header !== undefined && crashes.trusts(header.imageHash) ? header : undefined;
+      },
+    });
     const started = new Firmware(
       {
         ...ports,
+        flash: updateFlash,
+        ownFlash,
         boot: bootSide,
         trust,
         identity: identity!,
-        windowBytes: options.windowBytes ?? WINDOW_BYTES_DEFAULT,
+        windowBytes: options.windowBytes ?? options.quirks?.windowBytes ?? WINDOW_BYTES_DEFAULT,
         timings,
+        quirks: options.quirks ?? {},
+        behaviour: options.behaviour ?? (() => 'healthy'),
         selfTest: options.selfTest ?? (() => true),
         nowS,
       },
@@ -139,50 +195,71 @@ export function startEsme(ports: EsmePorts, options: EsmeOptions, nowMs: number)
     return started;
   }
 
-  /** Metering is a matter of time alone: nothing that the firmware does, or that happens to it, touches the register. */
+  /** Metering is a matter of time alone: nothing that the firmware does, or that happens to it, touches it. */
   function meterTo(atMs: number): void {
-    const loadW = options.loadW ?? 0;
-    while (meteredAtMs < atMs) {
-      const stepMs = Math.min(atMs - meteredAtMs, METERING_STEP_MS_MAX);
-      const wattSeconds = Math.floor((loadW * stepMs) / WATT_MS_PER_WATT_SECOND);
-      // Time that has not yet made a whole watt-second is left for the next step.
-      const spentMs = loadW > 0 ? Math.ceil((wattSeconds * WATT_MS_PER_WATT_SECOND) / loadW) : stepMs;
-      if (wattSeconds === 0 && loadW > 0) return;
-      meteredAtMs += Math.min(spentMs, stepMs);
-      count({ kind: 'energy', wattSeconds });
-    }
+    meter.advance(hostS(atMs));
   }
 
-  function count(input: MeterInput): void {
-    const { state, effects } = meterStep(register, input);
-    register = state;
-    for (const effect of effects) register = meterStep(register, registers.persist(effect)).state;
+  /** The meter's own clock. */
+  function nowS(atMs: number): number {
+    meterTo(atMs);
+    return meter.view().clockUtcS;
   }
 
   function restartIfDue(atMs: number): void {
-    if (!firmware.restartIsDue(atMs)) return;
-    count({ kind: 'flush' });
+    const cause = firmware.restartDue(atMs);
+    if (cause === undefined) return;
+    // As the firmware has it: what began as a trial may have confirmed since.
+    const { mode, runningHash } = firmware.receiver.device;
+    if (cause === 'activation') crashes.clear();
+    else crashes.crashed(runningHash, mode === 'trial' ? (booted.state.trial?.bootCount ?? 0) : undefined);
     firmware = powerOn(atMs);
   }
 
+  /** Does `work`, and notes how long it kept flash busy. */
+  function timed<T>(work: () => T): T {
+    const beforeUs = flash.elapsedUs ?? 0;
+    const done = work();
+    busyMs = ((flash.elapsedUs ?? 0) - beforeUs) / 1000;
+    return done;
+  }
+
   return {
-    hear(frame, atMs) {
-      meterTo(atMs);
-      restartIfDue(atMs);
-      return firmware.hear(frame, atMs);
-    },
-    tick(atMs) {
-      meterTo(atMs);
-      const frames = firmware.tick(atMs);
-      restartIfDue(atMs);
-      return frames;
-    },
+    hear: (frame, atMs) =>
+      timed(() => {
+        meterTo(atMs);
+        restartIfDue(atMs);
+        return firmware.hear(frame, atMs);
+      }),
+    tick: (atMs) =>
+      timed(() => {
+        meterTo(atMs);
+        const frames = firmware.tick(atMs);
+        restartIfDue(atMs);
+        return frames;
+      }),
+    busyMs: () => busyMs,
     wakeAtMs() {
-      return Math.min(firmware.wakeAtMs ?? Infinity, meteredAtMs + METERING_INTERVAL_MS);
+      return Math.min(firmware.wakeAtMs ?? Infinity, (meter.nextDueS() - epochS) * 1000);
     },
     flush(atMs) {
       meterTo(atMs);
-      count({ kind: 'flush' });
+      meter.flush();
+    },
+    meter: {
+      command: (command, atMs) => meter.command(command, hostS(atMs)),
+      view(atMs) {
+        meterTo(atMs);
+        return meter.view();
+      },
+      logs(atMs) {
+        meterTo(atMs);
+        return meter.logs();
+      },
+      profile(channel, atMs, fromS, untilS) {
+        meterTo(atMs);
+        return meter.profile(channel, fromS, untilS);
+      },
     },
     view(atMs) {
       meterTo(atMs);
@@ -202,7 +279,7 @@ export function startEsme(ports: EsmePorts, options: EsmeOptions, nowMs: number)
           blockCount: held.map.blockCount,
           sealed: held.sealed,
         },
-        importWh: register.importWh,
+        importWh: meter.view().activeImportRegisterWh,
         securityLog: new SecurityLog(flash, crc32).entries,
       };
     },

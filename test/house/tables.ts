@@ -23,6 +23,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'http-guard': [],
   emulator: ['protocol', 'dlms', 'smp'],
   host: ['protocol', 'hardware', 'journal'],
+  esme: ['protocol', 'emulator', 'hardware', 'host'],
   duis: ['protocol'],
   dco: ['protocol', 'duis', 'products', 'journal', 'host', 'http-guard'],
   campaign: ['products', 'journal'],

@@ -57,7 +57,7 @@ const keys = {
 const signer = nodeSigner(keys);
 const LAYOUT = planLayout(
   { sectorRuns: [{ count: 96, sectorBytes: 4096 }], granuleBytes: 16, granuleRewritable: true, erasedValue: 0xff },
-  { imageBytesMax: 65_536, stagingBytes: 8192 },
+  { imageBytesMax: 65_536, stagingBytes: 8192, profileDays: 4 },
 );
 const IDENTITY: DeviceIdentity = {
   eui64: Uint8Array.of(0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x90, 0xa0),

@@ -4,28 +4,24 @@
  */
 import {
   ALERT_CODES,
-  BLOCK_SHIFT_MAX,
-  BLOCK_SHIFT_MIN,
-  FRAME_PAYLOAD_BYTES_MAX,
-  HASH_BYTES,
   blockMessages,
   checkAuthorisation,
   checkOffer,
   decodeHostMessage,
   encodeMeterMessage,
+  equalOctets,
+  isComplete,
   runTask,
   signOutcome,
   startReceiver,
   stepReceiver,
   verifyBlock,
   wakeReceiverAtMs,
-  type ActivationMemory,
   type BlockMessages,
   type CryptoPort,
   type DeviceFacts,
   type HeldImage,
   type ImageOffer,
-  type MeterMessage,
   type ReceiverEffect,
   type ReceiverInput,
   type ReceiverState,
@@ -40,9 +36,14 @@ import type { BootState } from '../boot/boot-state.js';
 import { IMAGE_OFFSET_BYTES, slotRegion, verifySlot } from '../boot/slot.js';
 import { FlashError } from '../errors.js';
 import type { FlashPort } from '../flash/flash-port.js';
-import { ALERTS_WAITING_MAX } from '../limits.js';
+import { READ_BACKS } from '../limits.js';
 import type { DeviceIdentity } from '../meter/identity.js';
-import { SECURITY_CODES, SecurityLog } from '../meter/security-log.js';
+import { SECURITY_CODES } from '../meter/security-log.js';
+import type { DeviceQuirks } from '../profiles/device-profile.js';
+import { AlertBook } from './alert-book.js';
+import { conductOf, spoilRecords, type Conduct, type FirmwareBehaviour } from './behaviour.js';
+import { activationMemory, deviceFacts } from './device-facts.js';
+import { Gate } from './gate.js';
 import { offerOf } from './image-header.js';
 import { StagingStore } from './staging-store.js';
 
@@ -50,6 +51,9 @@ export interface FirmwareTimings {
   readonly restartDelayMs: number;
   readonly selfTestMs: number;
 }
+
+/** `activation`: into the image that was authorised; `crash`: by the image's own fault, or by the watchdog. */
+export type RestartCause = 'activation' | 'crash';
 
 export interface FirmwarePorts {
   readonly flash: FlashPort;
@@ -59,8 +63,12 @@ export interface FirmwarePorts {
   readonly boot: BootPorts;
   readonly trust: TrustAnchors;
   readonly identity: DeviceIdentity;
+  /** What the image's own code may touch of the flash: neither boot's records nor the meter's. */
+  readonly ownFlash: FlashPort;
   readonly windowBytes: number;
   readonly timings: FirmwareTimings;
+  readonly quirks: DeviceQuirks;
+  readonly behaviour: (fileVersion: number) => FirmwareBehaviour;
   /** Whether the image on trial finds itself well; one that does not crashes instead of confirming. */
   readonly selfTest: (fileVersion: number) => boolean;
   /** The meter's own clock, seconds since 1970 (UTC). */
@@ -69,28 +77,39 @@ export interface FirmwarePorts {
 
 export class Firmware {
   readonly #ports: FirmwarePorts;
+  readonly #gate: Gate;
+  readonly #alerts: AlertBook;
+  #conduct: Conduct;
   #booted: BootResult;
   #staging: StagingStore | undefined;
   #receiver: ReceiverState;
   #messages: { readonly digest: Uint8Array; readonly of: BlockMessages } | undefined;
   #outbox: Uint8Array[] = [];
-  #alerts: Uint8Array[] = [];
-  #restartAtMs: number | undefined;
+  /** Blocks of the held image whose sectors were erased because flash did not hold them, since the start. */
+  readonly #reclaimed = new Set<number>();
+  #restart: { readonly atMs: number; readonly cause: RestartCause } | undefined;
   #confirmAtMs: number | undefined;
+  #linkDropped = false;
 
   constructor(ports: FirmwarePorts, booted: BootResult, nowMs: number) {
     this.#ports = ports;
     this.#booted = booted;
+    this.#alerts = new AlertBook(ports.flash, ports.boot.crypto.crc32, booted.epoch);
     this.#staging = this.#openStaging();
     this.#receiver = startReceiver(
       this.#facts(booted.state, booted.phase),
-      this.#staging?.recovered(booted.state),
-      memoryOf(booted.state),
+      this.#heldAtStart(),
+      activationMemory(booted.state),
     );
-    if (booted.phase === 'trial') this.#confirmAtMs = nowMs + ports.timings.selfTestMs;
+    this.#conduct = this.#conductNow();
+    this.#gate = new Gate(ports.quirks, this.#conduct.takesOffers);
+    // What hangs or crashes never comes to the end of its self-test.
+    const lives = this.#conduct.diesAfterMs === undefined;
+    if (booted.phase === 'trial' && lives) this.#confirmAtMs = nowMs + ports.timings.selfTestMs;
+    this.#dieInTime(nowMs);
     for (const { code } of booted.events) {
       if (code === SECURITY_CODES.verificationFailedAtPowerOn)
-        this.#alert(ALERT_CODES.failedAtPowerOn, new Uint8Array(0), nowMs);
+        this.#alerts.raise(ALERT_CODES.failedAtPowerOn, new Uint8Array(0), ports.nowS(nowMs));
     }
   }
 
@@ -100,37 +119,42 @@ export class Firmware {
 
   /** When {@link tick} is owed; undefined while nothing waits. */
   get wakeAtMs(): number | undefined {
-    const times = [this.#restartAtMs, this.#confirmAtMs, wakeReceiverAtMs(this.#receiver)].filter(
-      (at) => at !== undefined,
-    );
+    const receiverAtMs = this.#isMute ? undefined : wakeReceiverAtMs(this.#receiver);
+    const times = [this.#restart?.atMs, this.#confirmAtMs, receiverAtMs].filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** True once the meter is to start again: into the new image, or because the one on trial crashed. */
-  restartIsDue(nowMs: number): boolean {
-    return this.#restartAtMs !== undefined && nowMs >= this.#restartAtMs;
+  /** Why the meter is to start again now; undefined while it is not. */
+  restartDue(nowMs: number): RestartCause | undefined {
+    return this.#restart !== undefined && nowMs >= this.#restart.atMs ? this.#restart.cause : undefined;
   }
 
   /** One frame from a link, and the frames that answer it. @throws PowerLost */
   hear(frame: Uint8Array, nowMs: number): readonly Uint8Array[] {
+    if (this.#isMute) return [];
     const received = decodeHostMessage(frame);
-    this.#run({ kind: 'heard', received }, nowMs);
-    if (received.kind === 'message' && this.#alerts.length > 0) {
-      this.#outbox.push(...this.#alerts);
-      this.#alerts = [];
-    }
+    const met = this.#gate.meets(received);
+    if (met === 'lost') return [];
+    if (met === 'passes') this.#run({ kind: 'heard', received }, nowMs);
+    else if (received.kind === 'message')
+      this.#outbox.push(encodeMeterMessage({ sessionTag: 0, sequence: received.envelope.sequence, message: met }));
+    if (received.kind === 'message') this.#outbox.push(...this.#alerts.take());
     return this.#taken();
   }
 
   /** @throws PowerLost */
   tick(nowMs: number): readonly Uint8Array[] {
     if (this.#confirmAtMs !== undefined && nowMs >= this.#confirmAtMs) this.#endOfSelfTest(nowMs);
-    this.#run({ kind: 'tick' }, nowMs);
+    if (!this.#isMute) this.#run({ kind: 'tick' }, nowMs);
     return this.#taken();
   }
 
+  get #isMute(): boolean {
+    return !this.#conduct.speaks || this.#linkDropped;
+  }
+
   #taken(): readonly Uint8Array[] {
-    const frames = this.#outbox;
+    const frames = this.#isMute ? [] : this.#outbox;
     this.#outbox = [];
     return frames;
   }
@@ -159,6 +183,7 @@ export class Firmware {
           result: runTask(checkOffer(effect.offer, trust.manufacturer, this.#booted.epoch), crypto),
         };
       case 'prepare':
+        this.#reclaimed.clear();
         return { kind: 'prepared', held: this.#onFlash(() => this.#staging?.prepare(effect.image)) };
       case 'check-block': {
         const { manifest, manifestDigest, manufacturerKey } = effect.image;
@@ -174,15 +199,7 @@ export class Firmware {
         return { kind: 'block-checked', block: effect.block, octets: effect.octets, ok };
       }
       case 'store-block':
-        if (this.#staging?.isSpoilt(effect.offsetBytes, effect.payload) === true) {
-          this.#forgetHeld();
-          return undefined;
-        }
-        return {
-          kind: 'block-stored',
-          block: effect.block,
-          ok: this.#did(() => this.#staging!.storeBlock(effect.offsetBytes, effect.payload)),
-        };
+        return this.#store(effect);
       case 'record-blocks':
         return {
           kind: 'blocks-recorded',
@@ -230,9 +247,30 @@ export class Firmware {
           octets: runTask(signOutcome(effect.fields), crypto, signer),
         };
       case 'alert':
-        this.#alert(effect.alertCode, effect.payload, nowMs);
+        this.#alerts.raise(effect.alertCode, effect.payload, this.#ports.nowS(nowMs));
         return undefined;
     }
+  }
+
+  /** Undefined where blocks had to be given up: their host finds no session, offers again, and is told what is missing. */
+  #store({ block, offsetBytes, payload }: Extract<ReceiverEffect, { kind: 'store-block' }>): ReceiverInput | undefined {
+    const staging = this.#staging!;
+    const isStored =
+      !staging.isSpoilt(offsetBytes, payload) && this.#did(() => staging.storeBlock(offsetBytes, payload));
+    if (isStored && this.#readsBack(offsetBytes, payload)) return { kind: 'block-stored', block, ok: true };
+    // An erase makes good what a cut left behind. Where it did not, these octets of the flash are past that.
+    const isFirst = !this.#reclaimed.has(block);
+    this.#reclaimed.add(block);
+    if (isFirst && this.#did(() => this.#reclaim(offsetBytes, payload.length))) return undefined;
+    return { kind: 'block-stored', block, ok: false };
+  }
+
+  /** More than once: cells that lost their power while they were programmed may read so now and otherwise the next time. */
+  #readsBack(offsetBytes: number, payload: Uint8Array): boolean {
+    const region = slotRegion(this.#ports.flash, this.#booted.spareSlot!);
+    for (let read = 0; read < READ_BACKS; read++)
+      if (!equalOctets(region.read(IMAGE_OFFSET_BYTES + offsetBytes, payload.length), payload)) return false;
+    return true;
   }
 
   /** One buffer for the messages of all blocks of an image. */
@@ -263,14 +301,11 @@ export class Firmware {
     return { kind: 'image-sealed', code, imageHash };
   }
 
-  /**
-   * What a cut left of a program, on flash that programs a granule once: it cannot be made whole without an erase, which would take
-   * its neighbours too. The image is dropped; the host finds no session, offers again, and the slot is prepared anew.
-   */
-  #forgetHeld(): void {
-    this.#did(() => this.#staging!.drop());
+  /** What a cut left of a program cannot be made whole without an erase, which takes its neighbours too: they are given up with it. */
+  #reclaim(offsetBytes: number, lengthBytes: number): void {
+    const held = this.#staging!.reclaim(offsetBytes, lengthBytes);
     const { device, activation } = this.#receiver;
-    this.#receiver = startReceiver(device, undefined, activation);
+    this.#receiver = startReceiver(device, held, activation);
   }
 
   /** Counter and pending activation are one record: only then does anything happen. */
@@ -282,7 +317,8 @@ export class Firmware {
     if (!this.#did(() => recordActivation(flash, boot.crypto, activation))) {
       return { kind: 'activation-failed', reply: effect.reply };
     }
-    this.#restartAtMs = nowMs + timings.restartDelayMs;
+    this.#restart = { atMs: nowMs + timings.restartDelayMs, cause: 'activation' };
+    this.#linkDropped = this.#ports.quirks.dropLinkOnActivate === true;
     return undefined;
   }
 
@@ -290,8 +326,9 @@ export class Firmware {
     this.#confirmAtMs = undefined;
     const { flash, boot } = this.#ports;
     if (this.#booted.phase !== 'trial') return;
-    if (!this.#ports.selfTest(this.#booted.header.fileVersion)) {
-      this.#restartAtMs = nowMs;
+    if (this.#conduct.spoilsRecords) this.#did(() => spoilRecords(this.#ports.ownFlash));
+    if (!this.#conduct.passesSelfTest || !this.#ports.selfTest(this.#booted.header.fileVersion)) {
+      this.#restart = { atMs: nowMs, cause: 'crash' };
       return;
     }
     const state = this.#onFlash(() => confirmTrial(flash, boot.crypto));
@@ -304,6 +341,33 @@ export class Firmware {
     this.#booted = { ...this.#booted, phase: 'confirmed', state, spareSlot: otherSlot(this.#booted.slot) };
     this.#staging = this.#openStaging();
     this.#run({ kind: 'confirmed', device: this.#facts(state, 'confirmed') }, nowMs);
+    this.#conduct = this.#conductNow();
+    this.#dieInTime(nowMs);
+  }
+
+  /** Recovery is boot's own code, which no image can break. */
+  #conductNow(): Conduct {
+    const { phase } = this.#booted;
+    const behaviour = phase === 'recovery' ? 'healthy' : this.#ports.behaviour(this.#booted.header.fileVersion);
+    return conductOf(behaviour, phase === 'trial');
+  }
+
+  #dieInTime(nowMs: number): void {
+    const { diesAfterMs } = this.#conduct;
+    if (diesAfterMs !== undefined) this.#restart = { atMs: nowMs + diesAfterMs, cause: 'crash' };
+  }
+
+  /**
+   * What flash holds of an image. Where boot fell back because the confirmed one had rotted, the staging log still knows that one as whole, and
+   * no host would send a block of it again: it is forgotten, unless its octets are what they should be.
+   */
+  #heldAtStart(): HeldImage | undefined {
+    const { flash, boot } = this.#ports;
+    const { phase, spareSlot, state } = this.#booted;
+    const held = this.#staging?.recovered(state);
+    if (phase !== 'fallback' || spareSlot === undefined || held === undefined || !isComplete(held)) return held;
+    const { manifestDigest, manifest } = held;
+    return verifySlot(flash, boot, spareSlot, { manifestDigest, imageHash: manifest.imageHash }).ok ? held : undefined;
   }
 
   #openStaging(): StagingStore | undefined {
@@ -312,24 +376,6 @@ export class Firmware {
     return slot === undefined
       ? undefined
       : new StagingStore(flash, boot.crypto, slot, (blob) => offerOf(blob, crypto, trust));
-  }
-
-  #alert(alertCode: number, payload: Uint8Array, nowMs: number): void {
-    const { flash, boot, nowS } = this.#ports;
-    const timestampS = nowS(nowMs);
-    if (LOGGED.has(alertCode)) {
-      this.#did(() =>
-        new SecurityLog(flash, boot.crypto.crc32).append({
-          timestampS,
-          code: alertCode,
-          bootEpoch: this.#booted.epoch,
-        }),
-      );
-    }
-    const message: MeterMessage = { kind: 'alert', alertCode, timestampS, payload };
-    this.#alerts = [...this.#alerts, encodeMeterMessage({ sessionTag: 0, sequence: 0, message })].slice(
-      -ALERTS_WAITING_MAX,
-    );
   }
 
   /** Undefined where flash would not; a power cut goes on up. */
@@ -352,41 +398,6 @@ export class Firmware {
   }
 
   #facts(state: BootState, phase: BootResult['phase']): DeviceFacts {
-    const { identity, flash, windowBytes } = this.#ports;
-    const running = this.#booted.phase === 'recovery' ? undefined : this.#booted.header;
-    const region = slotRegion(flash, this.#booted.spareSlot ?? 0);
-    return {
-      deviceId: identity.eui64,
-      deviceClass: identity.deviceClass,
-      manufacturerCode: identity.manufacturerCode,
-      imageType: identity.imageType,
-      hardwareVersion: identity.hardwareVersion,
-      bootEpoch: this.#booted.epoch,
-      runningVersion: running?.fileVersion ?? 0,
-      runningHash: running?.imageHash ?? new Uint8Array(HASH_BYTES),
-      securityCounter: state.confirmed?.securityCounter ?? 0,
-      mode: phase,
-      slotBytes: region.sizeBytes - IMAGE_OFFSET_BYTES,
-      // Two blocks must not share a granule.
-      blockShiftMin: Math.max(BLOCK_SHIFT_MIN, Math.ceil(Math.log2(region.granuleBytes))),
-      blockShiftMax: BLOCK_SHIFT_MAX,
-      blockCountMax: StagingStore.blockCountMax(flash),
-      windowBytes,
-      frameBytesMax: FRAME_PAYLOAD_BYTES_MAX,
-    };
+    return deviceFacts(this.#ports, this.#booted, state, phase);
   }
-}
-
-/** 0x8F67 is an alert only; 0x8F1B was logged by boot. */
-const LOGGED: ReadonlySet<number> = new Set([ALERT_CODES.verificationSuccessful, ALERT_CODES.verificationFailed]);
-
-function memoryOf(state: BootState): ActivationMemory {
-  const { pending, outcome, highestOriginatorCounter: originatorCounter } = state;
-  if (pending !== undefined)
-    return { originatorCounter, authorisationDigest: pending.authorisationDigest, result: 'pending' };
-  return {
-    originatorCounter,
-    authorisationDigest: outcome?.authorisationDigest,
-    result: outcome?.code ?? 'noImageHeld',
-  };
 }

@@ -27,3 +27,6 @@ export const DIGEST_DEPTH_MAX = 64;
 export const TRACE_PENDING_CHARS_MAX: number = 16 * 1024;
 /** Events of one call of `World.run`, unless told otherwise: a world that never rests must end all the same. */
 export const WORLD_EVENTS_MAX_DEFAULT = 10_000_000;
+
+/** Frames that wait in the port of a meter whose flash is at work; what comes beyond is lost. */
+export const FRAMES_WAITING_MAX = 256;

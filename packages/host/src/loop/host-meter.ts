@@ -15,6 +15,8 @@ export interface HostedMeter {
   attach(link: Link): void;
   /** The meter was changed from outside (a power cut, a new clock): see when it wants to be woken. */
   poke(): void;
+  /** Its power was cut: what it was about to say is gone. */
+  forget(): void;
   /** Stops the meter's time and closes its link. */
   stop(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export function hostMeter(meter: MeterPort, options: HostMeterOptions = {}): Hos
       });
     },
     poke: () => driver.poke(),
+    forget: () => driver.forget(),
     stop,
   };
 }

@@ -89,6 +89,8 @@ export function runSenderInWorld(world: World, options: WorldSenderOptions): Wor
 export interface WorldMeterRun {
   /** The meter was changed by another door (a power cut, its clock): see when it wants to be woken. */
   poke(): void;
+  /** Its power was cut: what it was about to say is gone. */
+  forget(): void;
   /** It hears and does nothing more. */
   stop(): void;
 }
@@ -99,6 +101,7 @@ export function runMeterInWorld(world: World, meter: MeterPort, end: WorldEnd): 
   end.onReceive((frame) => driver.hear(frame));
   return {
     poke: () => driver.poke(),
+    forget: () => driver.forget(),
     stop() {
       end.onReceive(() => undefined);
       driver.stop();
