@@ -4,6 +4,7 @@ import { authoriseRoutes } from './routes/authorise.js';
 import { dcoRoutes } from './routes/dco.js';
 import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
+import { flashFileRoutes } from './routes/flash-file.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
 import { keygenCommand } from './routes/keygen.js';
@@ -22,6 +23,7 @@ export const app: Application<CliContext> = buildApplication(
       flash: flashCommand,
       'read-version': readVersionCommand,
       emulate: emulateCommand,
+      'flash-file': flashFileRoutes,
       dco: dcoRoutes,
     },
     docs: {

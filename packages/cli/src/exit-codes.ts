@@ -5,6 +5,7 @@
 import type { DcoErrorCode, EntryCode, RefusalCode } from '@smets1/dco';
 import type { LinkErrorCode } from '@smets1/hardware';
 import type { HostErrorCode } from '@smets1/host';
+import type { GuardError } from '@smets1/http-guard';
 import type { FailureReason, JoinFault, OutcomeCode, Refusal } from '@smets1/protocol';
 import type { CliErrorCode } from './errors.js';
 
@@ -141,6 +142,8 @@ export const CLI_EXIT: Readonly<Record<CliErrorCode, ExitCode>> = {
   'file-too-large': EXIT.usage,
   'not-a-file': EXIT.usage,
   'file-exists': EXIT.usage,
+  'no-power': EXIT['no-answer'],
+  'wrong-clock': EXIT.usage,
   'storage-full': EXIT.storage,
   'storage-failed': EXIT.storage,
 };
@@ -156,6 +159,12 @@ export const HOST_EXIT: Readonly<Record<HostErrorCode, ExitCode>> = {
   'file-failed': EXIT.storage,
   'world-failed': EXIT.defect,
   misuse: EXIT.defect,
+};
+
+/** The control API of a bench that cannot start. */
+export const GUARD_EXIT: Readonly<Record<GuardError['code'], ExitCode>> = {
+  misuse: EXIT.usage,
+  'listen-failed': EXIT.port,
 };
 
 /** A DCO that is not there, or cannot start. Of `server-refused`, the refusal says more. */

@@ -3,10 +3,12 @@ import { DcoError } from '@smets1/dco';
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
 import { LinkError } from '@smets1/hardware';
 import { HostError } from '@smets1/host';
+import { GuardError } from '@smets1/http-guard';
 import {
   DCO_EXIT,
   DCO_REFUSAL_EXIT,
   EXIT,
+  GUARD_EXIT,
   HOST_EXIT,
   LINK_EXIT,
   PACKAGE_FAULT_EXIT,
@@ -18,6 +20,7 @@ import { failed, type Finish } from './run-command.js';
 /** A bad end for `error`: with its own cause and way out where it is one we know, else as a defect of ours. */
 export function explain(error: unknown): Finish {
   if (error instanceof DcoError && exitCodeOfDco(error) !== EXIT.defect) return known(exitCodeOfDco(error), error);
+  if (error instanceof GuardError) return known(GUARD_EXIT[error.code], error);
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
   if (error instanceof HostError && HOST_EXIT[error.code] !== EXIT.defect) return known(HOST_EXIT[error.code], error);
   if (error instanceof FlashFileError) return known(EXIT.storage, error);

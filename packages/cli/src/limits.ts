@@ -11,6 +11,9 @@ export const RATE_SAMPLES_MAX = 64;
 
 /** What the commands read of a file that has no size of its own (a pipe) at a time. */
 export const READ_CHUNK_BYTES = 65_536;
+/** How long a pipe that is to be read may say nothing, and how often it is asked meanwhile. */
+export const PIPE_SILENCE_MS_MAX = 60_000;
+export const PIPE_POLL_MS = 5;
 /** The text in an OTA header. */
 export const HEADER_STRING_BYTES_MAX = 32;
 /** Parts given to one `package join`. */
@@ -56,3 +59,47 @@ export const REQUEST_COUNTER_MAX: bigint = (1n << 64n) - 1n;
 export const SYNTHETIC_IMAGE_BYTES = 971_304;
 /** Where a PEM file has said what it holds. */
 export const PEM_HEAD_BYTES = 64;
+
+/** Where a virtual clock begins unless told: 2026-01-01T00:00:00Z, so that two runs are alike. */
+export const VIRTUAL_START_S = 1_767_225_600;
+/** A virtual clock is advanced by at most so much in one call: 400 days, more than the profile log holds. */
+export const CLOCK_ADVANCE_MS_MAX = 34_560_000_000;
+/** Events of virtual time between two looks at the links. */
+export const CLOCK_EVENTS_AT_ONCE_MAX = 256;
+/** Events of a bench that `log` can still show. */
+export const EVENTS_KEPT_MAX = 1_000;
+/** Events that wait for one slow watcher. */
+export const WATCHER_EVENTS_MAX = 1_000;
+/** Watchers of one control API. */
+export const WATCHERS_MAX = 16;
+/** A fault script in a file, and the faults in one. */
+export const FAULTS_FILE_BYTES_MAX = 1_000_000;
+export const FAULTS_MAX = 10_000;
+/** Power comes back so long after a cut of a fault script that does not say when. */
+export const SCRIPT_POWER_ON_MS_DEFAULT = 1_000;
+/** How long a script may leave a meter without power. */
+export const POWER_OFF_MS_MAX = 34_560_000_000;
+/** Meters that one bench forks. */
+export const FORKS_MAX = 16;
+/** A snapshot that comes back: the largest flash file. */
+export const CONTROL_BODY_BYTES_MAX = 67_112_960;
+/** One line of the console. */
+export const CONSOLE_LINE_CHARS_MAX = 4_096;
+/** Events that `log` shows unless told. */
+export const LOG_LINES_DEFAULT = 20;
+/** Cells of the picture that `flash-file inspect` draws of wear and of the staging map. */
+export const PICTURE_CELLS_MAX = 64;
+/** Blocks are of 2^shift octets; a test holds these to the protocol's. */
+export const BLOCK_SHIFT_MIN = 8;
+export const BLOCK_SHIFT_MAX = 16;
+/** Power that a home draws. */
+export const LOAD_W_DEFAULT = 300;
+export const LOAD_W_MAX = 100_000;
+/** A load profile in a file: a year of half hours has room. */
+export const LOAD_FILE_BYTES_MAX = 4_000_000;
+/** Half-hourly import that a meter keeps. */
+export const PROFILE_DAYS_MAX = 397;
+/** Of one operation of flash, in the unit of its field. */
+export const OPERATION_TIME_MAX = 60_000_000;
+/** How often a console looks whether its terminal still listens to it. */
+export const FOREGROUND_LOOK_MS = 250;

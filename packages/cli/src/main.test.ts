@@ -30,7 +30,18 @@ describe('smets1', () => {
   it('explains itself, each command with an example', () => {
     const help = smets1(['--help']);
     expect(help.status).toBe(0);
-    for (const name of ['demo', 'keygen', 'image', 'package', 'authorise', 'emulate', 'flash', 'dco', 'read-version']) {
+    for (const name of [
+      'demo',
+      'keygen',
+      'image',
+      'package',
+      'authorise',
+      'emulate',
+      'flash',
+      'flash-file',
+      'dco',
+      'read-version',
+    ]) {
       expect(help.stdout).toContain(`  ${name} `);
     }
     expect(help.stdout).toContain('22 activation not authorised');
@@ -145,6 +156,41 @@ describe('a process that is killed', () => {
     expect(result['octetsResent']).toBeLessThanOrEqual(65_536 + 1_088);
     meter.kill('SIGTERM');
     expect(await meter.ended).toBe(0);
+  });
+});
+
+describe('a bench', () => {
+  const bash = (script: string): SpawnSyncReturns<string> =>
+    spawnSync('bash', ['-c', script], {
+      cwd: folder.path,
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        INIT_CWD: folder.path,
+        EMULATE: `${process.execPath} ${SMETS1} emulate --trust keys --ws 127.0.0.1:0 --json`,
+      },
+    });
+
+  /** Runs it until it is ready, and has had time to do what it was told; then ends it. */
+  const until = (what: string, redirected: string): string =>
+    `: > told; ${redirected} > told & until grep -q '${what}' told || ! kill -0 $!; do sleep 0.1; done; kill -TERM $!; wait $!; code=$?; cat told; exit $code`;
+
+  it('does what a pipe says, and goes on when the pipe ends', () => {
+    const { status, stdout } = bash(until('"command":"state"', 'printf "cut +1\\nstate\\n" | $EMULATE'));
+    expect(status).toBe(0);
+    expect(stdout).toContain('"awaits"');
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain('"outcome":"done"');
+  });
+
+  it.each([
+    ['closed', '$EMULATE <&-'],
+    ['of nobody', '$EMULATE < /dev/null'],
+    ['only written to, as nohup makes it', '$EMULATE 0> /dev/null'],
+    ['a directory', '$EMULATE < .'],
+  ])('does not mind a standard input that is %s', (_, redirected) => {
+    const { status, stdout, stderr } = bash(until('"event":"ready"', redirected));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain('"outcome":"done"');
   });
 });
 

@@ -131,7 +131,10 @@ describe('flash', () => {
   });
 
   it('tells a port that is not there from a meter that does not answer', async () => {
-    expect((await smets1('read-version', '--to', 'ws://127.0.0.1:1/meter')).result).toMatchObject({ exitCode: 10 });
+    expect((await smets1('read-version', '--to', 'ws://127.0.0.1:1/meter')).result).toMatchObject({
+      outcome: 'port',
+      exitCode: 10,
+    });
     expect((await smets1('read-version', '--to', 'serial:/dev/nix')).result).toMatchObject({ exitCode: 10 });
     expect((await smets1('read-version', '--to', 'gopher:nix')).result).toMatchObject({ exitCode: 2 });
   });

@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -52,6 +53,23 @@ describe('an input', () => {
   });
 });
 
+describe('a pipe', () => {
+  it('is read to its end, also when its writer comes late', () => {
+    execFileSync('mkfifo', [at('late')]);
+    spawn('bash', ['-c', `sleep 0.2; { echo one; sleep 0.2; echo two; } > ${at('late')}`], { stdio: 'ignore' });
+    expect(new TextDecoder().decode(readInput(at('late'), 'it', 1000))).toBe('one\ntwo\n');
+  });
+
+  it('that nobody writes to is given up after a while', () => {
+    execFileSync('mkfifo', [at('never')]);
+    expect(codeOf(() => readInput(at('never'), 'it', 1000, 200))).toBe('file-empty');
+  });
+
+  it('of no length is not waited for where it is a device', () => {
+    expect(codeOf(() => readInput('/dev/null', 'it', 1000))).toBe('file-empty');
+  });
+});
+
 describe('an output', () => {
   const octets = Uint8Array.of(1, 2, 3);
 
@@ -87,6 +105,11 @@ describe('an output', () => {
     expect(codeOf(() => writeOutput(at('none/out'), octets, { force: false }))).toBe('file-missing');
     expect(codeOf(() => writeOutput(folder.path, octets, { force: true }))).toBe('not-a-file');
     expect(codeOf(() => makeFolder(at('out')))).toBe('not-a-file');
+    expect(codeOf(() => makeFolder(at('out/below')))).toBe('not-a-file');
+    expect(codeOf(() => makeFolder('/proc/none/below'))).not.toBe('none');
+    makeFolder(at('a/b/c'), 0o700);
+    makeFolder(at('a/b/c'), 0o700);
+    expect(statSync(at('a/b')).mode & 0o777).toBe(0o700);
     expect(existsSync(at('none'))).toBe(false);
   });
 

@@ -13,7 +13,7 @@ import {
   writeSync,
   type Stats,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { CliError } from '../errors.js';
 import { PEM_HEAD_BYTES } from '../limits.js';
 import { errnoOf, messageOf } from './input-file.js';
@@ -81,13 +81,22 @@ export function writeOutput(path: string, octets: Uint8Array, options: OutputOpt
  */
 export function makeFolder(path: string, mode = 0o777): void {
   try {
-    mkdirSync(path, { recursive: true, mode });
+    makeFolders(resolve(path), mode);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOTDIR') {
       throw new CliError('not-a-file', `${path} cannot be a directory: there is a file of that name`, { cause: error });
     }
     throw writeError(error, path);
   }
+}
+
+/** One after the other, from the first that is missing: Node's own way of it never comes back where nothing can be made, as in /proc. */
+function makeFolders(path: string, mode: number): void {
+  const missing: string[] = [];
+  for (let at = path; statOf(at) === undefined; at = dirname(at)) missing.push(at);
+  for (const folder of missing.toReversed()) mkdirSync(folder, { mode });
+  // What is there already must be a folder; this says that it is not.
+  if (missing.length === 0 && statOf(path)?.isDirectory() !== true) mkdirSync(path);
 }
 
 function writeTo(descriptor: number, octets: Uint8Array, durable: boolean): void {

@@ -1,5 +1,5 @@
 /** Reads the values of options. What is thrown here becomes a usage error that names the option. */
-import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX, PORT_MAX } from '../limits.js';
+import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX, LOAD_W_MAX, PORT_MAX } from '../limits.js';
 
 export interface Range {
   readonly min: number;
@@ -96,6 +96,17 @@ export function trustedKeyFile(text: string): TrustedKeyFile {
 }
 
 const TRUST_ROLES = ['manufacturer', 'supplier', 'dco'] as const;
+
+/** `household`, or a power in watts. */
+export function loadWish(
+  value: string,
+): { readonly kind: 'household' } | { readonly kind: 'constant'; readonly watts: number } {
+  if (value === 'household') return { kind: 'household' };
+  if (!/^[0-9]{1,6}$/.test(value) || Number(value) > LOAD_W_MAX) {
+    throw new TypeError(`household, or watts from 0 to ${LOAD_W_MAX}, is wanted`);
+  }
+  return { kind: 'constant', watts: Number(value) };
+}
 
 /** Any text that is not empty: paths, addresses. */
 export function text(value: string): string {

@@ -1,43 +1,32 @@
-/** One virtual meter on real time: its flash in memory or in a file, its links one at a time. */
+/** One virtual meter on a bench: its flash in memory or in a file, its links one at a time, its power in somebody's hand. */
 import {
-  createFlash,
-  isManufactured,
-  loadFlash,
-  manufacture,
-  readIdentity,
+  FlashError,
+  PowerLost,
   startEsme,
-  type Esme,
   type EsmeStart,
   type EsmeView,
+  type LoadSource,
   type NorFlash,
-  type TrustAnchor,
 } from '@smets1/emulator';
 import type { Link } from '@smets1/hardware';
-import {
-  hostMeter,
-  nodeCrypto,
-  nodeFlashBacking,
-  nodeSigner,
-  nodeTime,
-  type NodeFlashBacking,
-  type PrivateKey,
-  type TimePort,
-} from '@smets1/host';
-import { crc32, equalOctets } from '@smets1/protocol';
-import { CliError } from '../errors.js';
-import { makeFirstImage } from './first-image.js';
-import type { MeterProfile } from './profile.js';
+import { hostMeter, nodeCrypto, nodeFlashBacking, nodeSigner, type NodeFlashBacking } from '@smets1/host';
+import { wallClock, type BenchClock } from './bench-clock.js';
+import type { Tell } from './bench-events.js';
+import { BenchFaults, type AwaitedFault } from './bench-faults.js';
+import { openFlash, flashFileOf, restoredFlash, type FlashWish } from './bench-flash.js';
+import { BenchPower, type Machine } from './bench-power.js';
 
-export interface BenchMeterOptions {
-  readonly profile: MeterProfile;
-  readonly seed: number;
+export interface BenchMeterOptions extends FlashWish {
   /** In memory when not given. */
   readonly flashPath: string | undefined;
-  /** Of a new meter. A flash file that has a meter keeps what that one trusts. */
-  readonly anchors: readonly TrustAnchor[];
-  /** The device's own key, with which it signs. */
-  readonly deviceKey: PrivateKey;
+  /** What the home draws; as many watts as the profile says unless given. */
+  readonly load?: LoadSource;
+  /** The wall clock unless given. */
+  readonly clock?: BenchClock;
+  /** What waits for it from its first power on. @see BenchFaults.add */
+  readonly faults?: readonly AwaitedFault[];
   readonly onStart?: (start: EsmeStart) => void;
+  readonly tell?: Tell;
   /** What ended the meter: its file failed, or it has a defect. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -45,9 +34,23 @@ export interface BenchMeterOptions {
 export interface BenchMeter {
   /** True when it was made just now. */
   readonly isNew: boolean;
+  readonly clock: BenchClock;
+  readonly power: BenchPower;
+  readonly faults: BenchFaults;
+  /** As it is now; another one after {@link restore}. */
+  readonly flash: NorFlash;
+  /** @throws CliError `no-power` */
   view(): EsmeView;
-  /** From now on it speaks on this link; the one before is closed. */
+  /** What it is asked to do from outside its firmware. @throws CliError `no-power` */
+  run<T>(work: (machine: Machine) => T): T;
+  /** From now on it speaks on this link; the one before is closed. Without power it hears nothing, and says nothing. */
   attach(link: Link): void;
+  /** A flash file of what flash holds now. */
+  snapshot(): Uint8Array;
+  /** Its flash is replaced; it boots from the new one. @throws FlashFileError; CliError `storage-failed`, `usage`: nothing was changed */
+  restore(file: Uint8Array): void;
+  /** A second meter whose flash holds the same, faults and all. It has no file, and begins with a power on. */
+  fork(hooks: Pick<BenchMeterOptions, 'onStart' | 'tell' | 'onFailure'>): BenchMeter;
   /** Powers it off in order: its register is in flash, its file is safe and free. */
   close(): Promise<void>;
 }
@@ -56,104 +59,155 @@ export interface BenchMeter {
  * @throws HostError `file-locked`, `file-failed`; FlashFileError for a file that holds no flash; MeterError for a profile that makes none
  */
 export function openBenchMeter(options: BenchMeterOptions): BenchMeter {
-  const { profile, flashPath } = options;
-  const time = nodeTime();
+  const { flashPath } = options;
   const backing = flashPath === undefined ? undefined : nodeFlashBacking(flashPath);
   try {
-    const { flash, isNew } = openFlash(options, backing);
-    const esme = startEsme(
-      { flash, crypto: nodeCrypto(), signer: nodeSigner({ device: options.deviceKey }) },
-      {
-        epochS: (Date.now() - time.nowMs()) / 1000,
-        loadW: profile.loadW,
-        timings: profile.timings,
-        selfTest: (version) => !profile.failingVersions.includes(version),
-        ...(profile.windowBytes === undefined ? {} : { windowBytes: profile.windowBytes }),
-        ...(options.onStart === undefined ? {} : { onStart: options.onStart }),
-      },
-      time.nowMs(),
-    );
-    return running({ esme, flash, backing, isNew, time, onFailure: options.onFailure });
+    const { flash, isNew } = openFlash(options, backing, flashPath);
+    flash.seedNoise(options.seed);
+    const meter = new PoweredMeter(options, { flash, isNew, backing });
+    meter.faults.add(options.faults ?? []);
+    meter.power.on();
+    return meter;
   } catch (error) {
     backing?.close();
     throw error;
   }
 }
 
-function openFlash(
-  options: BenchMeterOptions,
-  backing: NodeFlashBacking | undefined,
-): { readonly flash: NorFlash; readonly isNew: boolean } {
-  if (backing === undefined || backing.isNew) return { flash: newFlash(options, backing), isNew: true };
-  const flash = loadFlash(backing.read(), crc32, backing);
-  const identity = readIdentity(flash, crc32);
-  // A file appears only once its meter is finished, so what is missing in it was lost: nothing is written over the rest.
-  if (identity === undefined || !isManufactured(flash)) {
-    const lost = identity === undefined ? 'identity' : 'boot records';
-    const cause = `the ${lost} of the meter in ${options.flashPath} cannot be read`;
-    throw new CliError('storage-failed', `${cause}; the file was left as it is. Keep a copy, and name another file`);
-  }
-  const made = identity.trustAnchors.find(({ role }) => role === 'device')?.publicKey;
-  if (made !== undefined && !equalOctets(made, options.deviceKey.publicKey)) {
-    const cause = `the meter in ${options.flashPath} has another device key`;
-    throw new CliError('usage', `${cause}; name the keys it was made with: --trust DIR, or --device-key PEM`);
-  }
-  return { flash, isNew: false };
-}
-
-/** A meter on a flash of its own; its file appears under its name when the meter is finished, not before. */
-function newFlash(
-  { profile, seed, anchors, deviceKey }: BenchMeterOptions,
-  backing: NodeFlashBacking | undefined,
-): NorFlash {
-  let isFinished = false;
-  const draft = backing && {
-    writeAt: (offsetBytes: number, octets: Uint8Array) => backing.writeAt(offsetBytes, octets),
-    sync: () => {
-      if (isFinished) backing.sync();
-    },
-  };
-  const flash = createFlash(profile.layout, draft && { backing: draft, crc32 });
-  const first = makeFirstImage(profile, seed);
-  const identity = {
-    eui64: profile.deviceId,
-    manufacturerCode: profile.manufacturerCode,
-    imageType: profile.imageType,
-    hardwareVersion: profile.hardwareVersion,
-    deviceClass: DEVICE_CLASS_ESME,
-    trustAnchors: [...anchors, ...first.anchors, { role: 'device' as const, publicKey: deviceKey.publicKey }],
-  };
-  manufacture(flash, nodeCrypto(), identity, first.slotImage);
-  isFinished = true;
-  flash.sync();
-  return flash;
-}
-
-const DEVICE_CLASS_ESME = 1;
-
-interface Running {
-  readonly esme: Esme;
+interface Holding {
   readonly flash: NorFlash;
-  readonly backing: NodeFlashBacking | undefined;
   readonly isNew: boolean;
-  readonly time: TimePort;
-  readonly onFailure: (error: unknown) => void;
+  readonly backing: NodeFlashBacking | undefined;
 }
 
-function running({ esme, flash, backing, isNew, time, onFailure }: Running): BenchMeter {
-  const hosted = hostMeter(esme, { time, onFailure });
-  return {
-    isNew,
-    view: () => esme.view(time.nowMs()),
-    attach: (link) => hosted.attach(link),
-    close: async () => {
-      await hosted.stop();
-      try {
-        esme.flush(time.nowMs());
-        flash.sync();
-      } finally {
-        backing?.close();
-      }
-    },
-  };
+class PoweredMeter implements BenchMeter {
+  readonly isNew: boolean;
+  readonly clock: BenchClock;
+  readonly power: BenchPower;
+  readonly faults: BenchFaults;
+  readonly #options: BenchMeterOptions;
+  readonly #backing: NodeFlashBacking | undefined;
+  #flash: NorFlash;
+  /** Came while there was no power. */
+  #waiting: Link | undefined;
+  readonly #stopping = new Set<Promise<void>>();
+
+  constructor(options: BenchMeterOptions, { flash, isNew, backing }: Holding) {
+    this.#options = options;
+    this.#flash = flash;
+    this.#backing = backing;
+    this.isNew = isNew;
+    this.clock = options.clock ?? wallClock();
+    const { time } = this.clock;
+    const tell: Tell = options.tell ?? (() => undefined);
+    this.faults = new BenchFaults({
+      flash: () => this.#flash,
+      time,
+      tell,
+      powerOff: (ms) => this.power.off(ms),
+    });
+    this.power = new BenchPower({
+      time,
+      tell,
+      faults: this.faults,
+      flash: () => this.#flash,
+      boot: (onFailure) => this.#boot(onFailure),
+      onUp: ({ hosted }) => {
+        const waiting = this.#waiting;
+        this.#waiting = undefined;
+        if (waiting !== undefined) hosted.attach(waiting);
+      },
+      onDown: (stopped) => {
+        this.#stopping.add(stopped);
+        void stopped.finally(() => this.#stopping.delete(stopped));
+      },
+      onFailure: options.onFailure,
+    });
+  }
+
+  get flash(): NorFlash {
+    return this.#flash;
+  }
+
+  view(): EsmeView {
+    return this.run(({ esme }) => esme.view(this.clock.time.nowMs()));
+  }
+
+  run<T>(work: (machine: Machine) => T): T {
+    const { machine } = this.power;
+    try {
+      const done = work(machine);
+      machine.hosted.poke();
+      return done;
+    } catch (error) {
+      // What it is asked from outside may run into a cut, or into flash that fails, as well as what it does by itself.
+      if (error instanceof PowerLost || error instanceof FlashError) this.power.failed(error);
+      throw error;
+    }
+  }
+
+  attach(link: Link): void {
+    if (this.power.isUp) return this.power.machine.hosted.attach(link);
+    void this.#waiting?.close();
+    this.#waiting = link;
+    link.onReceive(() => undefined);
+    link.onClose(() => {
+      if (this.#waiting === link) this.#waiting = undefined;
+    });
+    return undefined;
+  }
+
+  snapshot(): Uint8Array {
+    return flashFileOf(this.#flash);
+  }
+
+  restore(file: Uint8Array): void {
+    const flash = restoredFlash(file, this.#options, this.#backing);
+    flash.seedNoise(this.#options.seed);
+    this.power.cut();
+    this.#flash = flash;
+    this.faults.flashReplaced();
+    this.#options.tell?.('restored', 'the flash was replaced by that of a snapshot');
+    this.power.on();
+  }
+
+  fork(hooks: Pick<BenchMeterOptions, 'onStart' | 'tell' | 'onFailure'>): BenchMeter {
+    const { onStart: _, tell: __, ...rest } = this.#options;
+    const options = { ...rest, flashPath: undefined, clock: this.clock, ...hooks };
+    const fork = new PoweredMeter(options, { flash: this.#flash.fork(), isNew: false, backing: undefined });
+    fork.power.on();
+    return fork;
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.faults.clear();
+      this.power.end();
+      await this.#waiting?.close();
+      await Promise.all(this.#stopping);
+      this.#flash.sync();
+    } finally {
+      this.#backing?.close();
+    }
+  }
+
+  #boot(onFailure: (error: unknown) => void): Machine {
+    const { profile, deviceKey, load, onStart } = this.#options;
+    const { time, epochS } = this.clock;
+    const esme = startEsme(
+      { flash: this.#flash, crypto: nodeCrypto(), signer: nodeSigner({ device: deviceKey }) },
+      {
+        epochS,
+        ...(load === undefined ? { loadW: profile.loadW } : { load }),
+        timings: profile.timings,
+        quirks: profile.quirks,
+        behaviour: (version) => profile.behaviours.get(version) ?? 'healthy',
+        selfTest: (version) => !profile.failingVersions.includes(version),
+        ...(profile.windowBytes === undefined ? {} : { windowBytes: profile.windowBytes }),
+        ...(onStart === undefined ? {} : { onStart }),
+      },
+      time.nowMs(),
+    );
+    return { esme, hosted: hostMeter(esme, { time, onFailure }) };
+  }
 }

@@ -7,7 +7,6 @@ import {
   ptyPair,
   type Authorisation,
   type Link,
-  type LinkCloseReason,
   type ListenAddress,
   type PtyPair,
   type WebSocketDoor,
@@ -17,7 +16,7 @@ import { REPLUG_MS } from '../limits.js';
 import type { BenchMeter } from './bench-meter.js';
 
 export interface DoorOptions {
-  readonly meter: BenchMeter;
+  readonly meter: Pick<BenchMeter, 'attach'>;
   readonly ws: ListenAddress | undefined;
   /**
    * A serial device that is there: the meter sits on it. Any other path: a pair of pseudo terminals is made, and its far end is there.
@@ -26,8 +25,17 @@ export interface DoorOptions {
   readonly serial: { readonly path: string } | 'auto' | undefined;
   /** What WebSockets must show. */
   readonly token: string | undefined;
-  readonly tell: (news: { readonly kind: 'attached' | 'detached' | 'no-serial'; readonly detail: string }) => void;
+  readonly tell: (news: DoorNews) => void;
 }
+
+/** `detached` with a reason: the link did not end by itself. */
+export interface DoorNews {
+  readonly kind: 'attached' | 'detached' | 'no-serial';
+  readonly detail: string;
+  readonly reason?: typeof TAKEN_OVER;
+}
+
+const TAKEN_OVER = 'another sender took over';
 
 export interface Doors {
   /** For whoever wants to reach the meter. */
@@ -56,6 +64,8 @@ class MeterDoors implements Doors {
   #serialUrl: string | undefined;
   #serialIsOpen = false;
   #webSockets = 0;
+  /** The link that the meter hears, until it has ended or another one took over. */
+  #heard: Link | undefined;
   #replug: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -158,9 +168,10 @@ class MeterDoors implements Doors {
         await link.close();
         return;
       }
-      this.#attach(link, (reason) => {
+      this.#attach(link, () => {
         this.#serialIsOpen = false;
-        if (reason.kind !== 'local') this.#plugLater();
+        // Also when we closed it: the meter's power went, and its line stays.
+        this.#plugLater();
       });
     } catch (error) {
       this.#serialIsOpen = false;
@@ -174,13 +185,17 @@ class MeterDoors implements Doors {
     this.#replug = setTimeout(() => void this.#plug(), REPLUG_MS);
   }
 
-  #attach(link: Link, onClosed: (reason: LinkCloseReason) => void): void {
+  #attach(link: Link, onClosed: () => void): void {
     const { meter, tell } = this.#options;
+    const before = this.#heard;
+    this.#heard = link;
+    if (before !== undefined) tell({ kind: 'detached', detail: `${before.label}: ${TAKEN_OVER}`, reason: TAKEN_OVER });
     tell({ kind: 'attached', detail: link.label });
     meter.attach(
-      watched(link, (reason) => {
-        if (!this.#isClosed) tell({ kind: 'detached', detail: link.label });
-        onClosed(reason);
+      watched(link, () => {
+        if (!this.#isClosed && this.#heard === link) tell({ kind: 'detached', detail: link.label });
+        if (this.#heard === link) this.#heard = undefined;
+        onClosed();
       }),
     );
   }
@@ -202,7 +217,7 @@ function removeDeadLine(path: string): void {
 }
 
 /** The link, and word of its end also for somebody else than its one user. */
-function watched(link: Link, onClosed: (reason: LinkCloseReason) => void): Link {
+function watched(link: Link, onClosed: () => void): Link {
   return {
     label: link.label,
     capabilities: link.capabilities,
@@ -214,7 +229,7 @@ function watched(link: Link, onClosed: (reason: LinkCloseReason) => void): Link 
     onClose: (handler) =>
       link.onClose((reason) => {
         handler(reason);
-        onClosed(reason);
+        onClosed();
       }),
     close: async () => await link.close(),
   };

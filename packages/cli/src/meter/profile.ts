@@ -1,17 +1,25 @@
 /** A meter model as data: who it is, what its flash is like, how long things take, what its first firmware is. */
 import {
   DEFAULT_LAYOUT,
-  IMAGE_BYTES_MAX,
   planLayout,
+  PROFILE_NAMES,
+  profileNamed,
   RESTART_DELAY_MS,
   SELF_TEST_MS,
+  SLOT_HEADER_BYTES,
+  SLOT_IMAGE_BYTES_DEFAULT,
+  type DeviceProfile,
+  type DeviceQuirks,
+  type FirmwareBehaviour,
+  type FirmwareTimings,
   type FlashLayout,
 } from '@smets1/emulator';
-import * as v from 'valibot';
 import { CliError } from '../errors.js';
 import { messageOf, readInput } from '../files/input-file.js';
-import { eui64, hexValue } from '../flags/values.js';
-import { FIRST_IMAGE_BYTES, FIRST_IMAGE_BYTES_MAX, PROFILE_FILE_BYTES_MAX, PROFILE_MS_MAX } from '../limits.js';
+import { eui64 } from '../flags/values.js';
+import { LOAD_W_DEFAULT, PROFILE_FILE_BYTES_MAX } from '../limits.js';
+import { hexNumber } from '../output/style.js';
+import { readProfileJson, type ProfileJson } from './profile-schema.js';
 
 export interface MeterProfile {
   readonly deviceId: Uint8Array;
@@ -21,69 +29,39 @@ export interface MeterProfile {
   readonly layout: FlashLayout;
   /** The firmware it leaves the factory with. */
   readonly firmware: { readonly version: number; readonly counter: number; readonly bytes: number };
-  readonly timings: { readonly restartDelayMs: number; readonly selfTestMs: number };
+  readonly timings: FirmwareTimings;
+  readonly quirks: DeviceQuirks;
   readonly windowBytes: number | undefined;
   /** Power that the home draws. */
   readonly loadW: number;
   /** Versions that fail their own test on trial, so that the meter reverts. */
   readonly failingVersions: readonly number[];
+  readonly behaviours: ReadonlyMap<number, FirmwareBehaviour>;
 }
 
-const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
-const parsed = <T>(parse: (text: string) => T) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
-  );
+const DEVICE_ID = '00-DB-12-34-56-78-90-A0';
+const MANUFACTURER = 0x121d;
+const IMAGE_TYPE = 0x0001;
+const HARDWARE = 0x1111;
 
-const PROFILE = v.strictObject({
-  deviceId: v.optional(parsed(eui64), '00-DB-12-34-56-78-90-A0'),
-  manufacturer: v.optional(parsed(hexValue(4)), '121D'),
-  imageType: v.optional(parsed(hexValue(4)), '0001'),
-  hardware: v.optional(parsed(hexValue(4)), '1111'),
-  flash: v.optional(
-    v.strictObject({
-      sectorRuns: v.array(v.strictObject({ count: count(65_536), sectorBytes: count(1_048_576) })),
-      granuleBytes: count(512),
-      granuleRewritable: v.boolean(),
-      erasedValue: v.picklist([0x00, 0xff]),
-      imageBytesMax: v.optional(count(10_240_000)),
-    }),
-  ),
-  firmware: v.optional(
-    v.strictObject({
-      version: v.optional(parsed(hexValue(8)), '00010000'),
-      counter: v.optional(count(0xffff_ffff), 1),
-      bytes: v.optional(
-        v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(FIRST_IMAGE_BYTES_MAX)),
-        FIRST_IMAGE_BYTES,
-      ),
-    }),
-    {},
-  ),
-  timings: v.optional(
-    v.strictObject({
-      restartDelayMs: v.optional(count(PROFILE_MS_MAX), RESTART_DELAY_MS),
-      selfTestMs: v.optional(count(PROFILE_MS_MAX), SELF_TEST_MS),
-    }),
-    {},
-  ),
-  windowBytes: v.optional(count(1_048_576)),
-  loadW: v.optional(count(100_000), 300),
-  failingVersions: v.optional(v.array(parsed(hexValue(8))), []),
-});
-
-/** The profile in a file, or the one of a meter of no particular make. @throws {@link CliError} `usage` with the field that is wrong */
-export function readProfile(path: string | undefined): MeterProfile {
-  if (path === undefined) return profileOf({}, 'the default profile');
-  const text = new TextDecoder().decode(readInput(path, 'the profile', PROFILE_FILE_BYTES_MAX));
+/** The family of that name, the profile in a file, or a meter of no particular make. @throws {@link CliError} `usage` with the field that is wrong */
+export function readProfile(
+  nameOrPath: string | undefined,
+  resolve: (path: string) => string = (path) => path,
+): MeterProfile {
+  if (nameOrPath === undefined) return profileOf({}, 'the default profile');
+  if (PROFILE_NAMES.includes(nameOrPath)) return profileOf(jsonOf(profileNamed(nameOrPath)), nameOrPath);
+  const path = resolve(nameOrPath);
+  let text: string;
+  try {
+    text = new TextDecoder().decode(readInput(path, 'the profile', PROFILE_FILE_BYTES_MAX));
+  } catch (error) {
+    if (!(error instanceof CliError && error.code === 'file-missing')) throw error;
+    const known = PROFILE_NAMES.join(', ');
+    throw new CliError(error.code, `${error.message}; it is no profile's name either, which are ${known}`, {
+      cause: error,
+    });
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -93,39 +71,69 @@ export function readProfile(path: string | undefined): MeterProfile {
   return profileOf(json, `the profile ${path}`);
 }
 
+/** A family as the JSON that `--profile FILE` takes. @throws {@link CliError} `usage` for a name that none has */
+export function printedProfile(name: string): string {
+  if (!PROFILE_NAMES.includes(name)) {
+    throw new CliError('usage', `no profile is called ${name}; there are ${PROFILE_NAMES.join(', ')}`);
+  }
+  const common = {
+    deviceId: DEVICE_ID,
+    manufacturer: hexNumber(MANUFACTURER, 4),
+    imageType: hexNumber(IMAGE_TYPE, 4),
+    hardware: hexNumber(HARDWARE, 4),
+  };
+  return JSON.stringify({ ...jsonOf(profileNamed(name)), ...common, loadW: LOAD_W_DEFAULT }, undefined, 2);
+}
+
 /** The default profile, with slots that hold an image of `imageBytes`. */
 export function profileFor(imageBytes: number): MeterProfile {
   const profile = readProfile(undefined);
-  if (imageBytes <= IMAGE_BYTES_MAX) return profile;
+  if (imageBytes <= SLOT_IMAGE_BYTES_DEFAULT) return profile;
   const { geometry } = DEFAULT_LAYOUT;
-  const more = 2 * Math.ceil((imageBytes - IMAGE_BYTES_MAX) / geometry.sectorRuns.at(-1)!.sectorBytes);
+  const more = 2 * Math.ceil((imageBytes - SLOT_IMAGE_BYTES_DEFAULT) / geometry.sectorRuns.at(-1)!.sectorBytes);
   const sectorRuns = geometry.sectorRuns.map((run, i, runs) =>
     i < runs.length - 1 ? run : { ...run, count: run.count + more },
   );
   return { ...profile, layout: planLayout({ ...geometry, sectorRuns }, { imageBytesMax: imageBytes }) };
 }
 
+function jsonOf({ name, title, layout, timings, quirks }: DeviceProfile): object {
+  const slot = layout.partitions.find((partition) => partition.name === 'slot-0')!;
+  // The largest image that its slots hold: planned with it, the layout is the same again.
+  const flash = { ...layout.geometry, imageBytesMax: slot.lengthBytes - SLOT_HEADER_BYTES };
+  return { name, title, flash, timings, quirks };
+}
+
 function profileOf(json: unknown, name: string): MeterProfile {
-  const read = v.safeParse(PROFILE, json);
-  if (!read.success) {
-    const [issue] = read.issues;
-    throw new CliError('usage', `${name}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
-  }
-  const { manufacturer, hardware, flash, windowBytes, ...rest } = read.output;
+  const read = readProfileJson(json);
+  if (!read.ok) throw new CliError('usage', `${name}: ${read.path}: ${read.message}`);
+  const { deviceId, manufacturer, imageType, hardware, flash, windowBytes, behaviours, ...rest } = read.value;
+  const { firmware, quirks, failingVersions, timings, loadW } = rest;
   return {
-    ...rest,
-    manufacturerCode: manufacturer,
-    hardwareVersion: hardware,
+    firmware,
+    quirks,
+    failingVersions,
+    deviceId: deviceId ?? eui64(DEVICE_ID),
+    manufacturerCode: manufacturer ?? MANUFACTURER,
+    imageType: imageType ?? IMAGE_TYPE,
+    hardwareVersion: hardware ?? HARDWARE,
     windowBytes,
+    loadW: loadW ?? LOAD_W_DEFAULT,
+    timings: { restartDelayMs: RESTART_DELAY_MS, selfTestMs: SELF_TEST_MS, ...timings },
+    behaviours: new Map(behaviours.map(({ version, behaviour }) => [version, behaviour])),
     layout: layoutOf(flash, name),
   };
 }
 
-function layoutOf(flash: v.InferOutput<typeof PROFILE>['flash'], name: string): FlashLayout {
+function layoutOf(flash: ProfileJson['flash'], name: string): FlashLayout {
   if (flash === undefined) return DEFAULT_LAYOUT;
-  const { imageBytesMax, ...geometry } = flash;
+  const { imageBytesMax, stagingBytes, profileDays, ...geometry } = flash;
   try {
-    return planLayout(geometry, imageBytesMax === undefined ? {} : { imageBytesMax });
+    return planLayout(geometry, {
+      ...(imageBytesMax === undefined ? {} : { imageBytesMax }),
+      ...(stagingBytes === undefined ? {} : { stagingBytes }),
+      ...(profileDays === undefined ? {} : { profileDays }),
+    });
   } catch (error) {
     throw new CliError('usage', `${name}: flash: ${messageOf(error)}`, { cause: error });
   }

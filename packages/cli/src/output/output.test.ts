@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NO_INPUT } from '../console/input.js';
 import type { Shell, Terminal } from '../shell.js';
 import { progressDisplay } from './progress.js';
 import { jsonReporter, textReporter } from './reporter.js';
@@ -17,7 +18,8 @@ function terminal(options: Partial<Terminal> = {}): Terminal & { text: () => str
 }
 
 function shellOf(stdout: Terminal, stderr: Terminal): Shell {
-  return { stdout, stderr, env: {}, folder: '/', nowMs: () => 0, interruption: () => new AbortController().signal };
+  const interruption = (): AbortSignal => new AbortController().signal;
+  return { stdout, stderr, input: () => NO_INPUT, env: {}, folder: '/', nowMs: () => 0, interruption };
 }
 
 describe('progress', () => {

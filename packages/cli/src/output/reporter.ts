@@ -59,10 +59,10 @@ export function textReporter(shell: Shell): Reporter {
 }
 
 /** JSON in which octets are hex, and whole numbers that JSON cannot hold are text. */
-function toJson(fields: JsonFields): string {
-  return JSON.stringify(fields, (_, value: unknown) => {
-    if (value instanceof Uint8Array) return hex(value);
-    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-    return value;
+export function toJson(value: object): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (inner instanceof Uint8Array) return hex(inner);
+    if (typeof inner === 'bigint') return Number.isSafeInteger(Number(inner)) ? Number(inner) : String(inner);
+    return inner;
   });
 }

@@ -1,6 +1,6 @@
 import type { Command } from '@stricli/core';
 import { examples, json } from '../flags/common.js';
-import { listenAddress, text, trustedKeyFile, wholeNumber } from '../flags/values.js';
+import { instantS, listenAddress, loadWish, text, trustedKeyFile, wholeNumber } from '../flags/values.js';
 import { SEED_MAX } from '../limits.js';
 import type { CliContext } from '../shell.js';
 import { command } from './command.js';
@@ -10,7 +10,21 @@ export const emulateCommand: Command<CliContext> = command(
   {
     parameters: {
       flags: {
-        profile: { kind: 'parsed', parse: text, optional: true, brief: 'Meter model, JSON', placeholder: 'FILE' },
+        profile: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief:
+            'Modelled family (plain, serial-nor, internal-ecc, parallel-nor, zero-erased, wide-granule), or a JSON file',
+          placeholder: 'NAME|FILE',
+        },
+        printProfile: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'Print a family as JSON, to be changed and given back with --profile, and end',
+          placeholder: 'NAME',
+        },
         flash: {
           kind: 'parsed',
           parse: text,
@@ -62,6 +76,56 @@ export const emulateCommand: Command<CliContext> = command(
           brief: 'File with the token that WebSockets must show',
           placeholder: 'FILE',
         },
+        load: {
+          kind: 'parsed',
+          parse: loadWish,
+          optional: true,
+          brief: 'What the home draws: household, a curve drawn from the seed; or as many watts, always',
+          placeholder: 'household|WATTS',
+        },
+        loadCsv: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief:
+            'What the home draws, over and over: time,import_wh and a line for each time (export_wh, import_w, export_w)',
+          placeholder: 'FILE',
+        },
+        clock: {
+          kind: 'enum',
+          values: ['wall', 'virtual'],
+          default: 'wall',
+          brief: 'Time of the machine, or time that passes only when it is advanced',
+        },
+        start: {
+          kind: 'parsed',
+          parse: instantS,
+          optional: true,
+          brief: 'Where a virtual clock begins; 2026-01-01T00:00:00Z when not given',
+          placeholder: 'INSTANT',
+        },
+        faults: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'Fault script, JSON: see FAULT SCRIPTS below',
+          placeholder: 'FILE',
+        },
+        control: {
+          kind: 'parsed',
+          parse: listenAddress,
+          optional: true,
+          brief: 'Listen on loopback for the control API: power, faults, time, snapshots',
+          placeholder: 'HOST:PORT',
+        },
+        controlTokenFile: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief:
+            'File with the token of the control API, made with mode 0600 where it is not; a temporary one when not given',
+          placeholder: 'FILE',
+        },
         json,
       },
     },
@@ -71,10 +135,24 @@ export const emulateCommand: Command<CliContext> = command(
         'Starts a virtual SMETS1 electricity meter that can be flashed, and runs until it is interrupted. Without options it listens on a',
         'free WebSocket port and, where socat is installed, on a pseudo terminal; both are printed, with the keys made for it.',
         'With --flash it comes back after any end, also kill -9, with what its flash held.\n',
+        'CONSOLE',
+        '  Lines on the standard input ask the bench, from a terminal or a pipe: help, state, cut 812 tear 3, power off, power on,',
+        '  snapshot FILE, restore FILE, fork, advance 30m, log, quit. The control API does the same over HTTP (packages/cli/docs/CONTROL.md).',
+        '  A meter whose power was cut stays without it until it is switched on.\n',
+        'FAULT SCRIPTS',
+        '  A list of { "atOperation": N | "inOperations": N | "atMs": N, "fault": FAULT }. FAULT is one of',
+        '    { "kind": "cut", "phase": "before|during|after", "torn": OCTETS, "mode": "prefix|bits", "seed": N, "weak": true,',
+        '      "neighbour": true, "powerOnAfterMs": 1000 }       power is lost at that flash operation; null: it stays away',
+        '    { "kind": "power-off", "ms": N }                    off in order, and on again',
+        '    { "kind": "break", "sector": N, "as": "program-fails|erase-fails|read-fails|program-lies|erase-lies" }',
+        '    { "kind": "stick", "offsetBytes": N, "mask": 0..255, "value": 0..255 }',
+        '    { "kind": "rot", "offsetBytes": N, "mask": 0..255 }\n',
         examples(
           'smets1 emulate',
           'smets1 emulate --flash meter.flash --trust keys --ws 127.0.0.1:8080',
           'smets1 emulate --flash meter.flash --trust keys --serial /tmp/meter-line',
+          'smets1 emulate --clock virtual --seed 42 --control 127.0.0.1:9000 --control-token-file control.token',
+          "printf 'cut +5 tear 3\\nstate\\n' | smets1 emulate --faults faults.json",
         ),
       ].join('\n'),
     },

@@ -10,7 +10,15 @@ import {
   type SenderResult,
   type SenderStats,
 } from '@smets1/protocol';
-import { EXIT, FAILURE_EXIT, LINK_EXIT, METER_OUTCOME_EXIT, REFUSAL_EXIT, type ExitCode } from '../exit-codes.js';
+import {
+  EXIT,
+  FAILURE_EXIT,
+  LINK_EXIT,
+  METER_OUTCOME_EXIT,
+  outcomeNameOf,
+  REFUSAL_EXIT,
+  type ExitCode,
+} from '../exit-codes.js';
 import type { JsonFields, Reporter } from '../output/reporter.js';
 import { counted, hex, rows, versionText } from '../output/style.js';
 import { failed, type Finish } from '../run-command.js';
@@ -81,8 +89,10 @@ export function finishOf(report: SendReport, plan: SenderPlan): Finish {
     return { ok: true, outcome: result.what, fields: { ...fields, ...attested }, text: doneText(result, report, plan) };
   }
   const { exitCode, cause, wayOut, code } = failureOf(result, report);
+  // A port that is not there is no meter that does not answer, and the word says so as the number does.
+  const isPort = exitCode === EXIT.port || exitCode === EXIT.usage;
   return failed(exitCode, cause, {
-    outcome: result.reason,
+    outcome: isPort ? outcomeNameOf(exitCode) : result.reason,
     fields: { ...fields, attested: false, ...(code === undefined ? {} : { code }) },
     ...(wayOut === undefined ? {} : { wayOut }),
   });

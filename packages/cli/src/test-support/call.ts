@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LineInput } from '../console/input.js';
 import { runCli } from '../run-cli.js';
 import type { Shell, Terminal } from '../shell.js';
 
@@ -21,6 +22,10 @@ export interface Running {
   readonly done: Promise<Called>;
   /** What SIGTERM does. */
   readonly interrupt: () => void;
+  /** One line on its standard input. */
+  readonly line: (text: string) => void;
+  /** The JSON objects on stdout until now. */
+  readonly soFar: () => readonly Event[];
   /** The first event of that name on stdout that is as wanted. */
   readonly event: (name: string, isWanted?: (event: Event) => boolean) => Promise<Event>;
 }
@@ -34,9 +39,16 @@ export function testFolder(): { readonly path: string; readonly remove: () => vo
 export function start(folder: string, args: readonly string[], env: Shell['env'] = {}): Running {
   const [stdout, stderr] = [collected(), collected()];
   const interruption = new AbortController();
+  let onLine: (line: string) => void = () => undefined;
+  const input: LineInput = {
+    wantsPrompt: () => false,
+    start: (hear) => (onLine = hear),
+    stop: () => (onLine = () => undefined),
+  };
   const shell: Shell = {
     stdout: stdout.terminal,
     stderr: stderr.terminal,
+    input: () => input,
     env,
     folder,
     nowMs: () => performance.now(),
@@ -51,6 +63,8 @@ export function start(folder: string, args: readonly string[], env: Shell['env']
   return {
     done,
     interrupt: () => interruption.abort(),
+    line: (text) => onLine(text),
+    soFar: () => eventsOf(stdout.text()),
     event: async (name, isWanted = () => true) => {
       for (;;) {
         const found = eventsOf(stdout.text()).find((event) => event['event'] === name && isWanted(event));
