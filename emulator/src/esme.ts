@@ -203,7 +203,7 @@ export function startEsme(ports: EsmePorts, options: EsmeOptions, nowMs: number)
   /** The meter's own clock. */
   function nowS(atMs: number): number {
     meterTo(atMs);
-    return meter.view().clockUtcS;
+    return meter.clockUtcS();
   }
 
   function restartIfDue(atMs: number): void {

@@ -1,9 +1,10 @@
 /**
  * `npm run bench`: package build and verify beside bare node:crypto and zlib on the same octets, an in-process update beside its own floor,
- * octets on a serial wire, and the start of the command. Timings are ratios within one run. Exit 1 when a required ratio is not met.
+ * octets on a serial wire, what a meter costs, and the start of the command. Timings are ratios within one run. Exit 1 when a required ratio is not met.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { meterCost } from './memory.js';
 import { compare, ROUNDS, type Comparison } from './rounds.js';
 import { helpAboveBareNodeMs } from './start-up.js';
 import {
@@ -70,6 +71,18 @@ const rows: Row[] = [
     aim: 1.035,
   },
 ];
+const fresh = meterCost('fresh');
+const full = meterCost('full');
+rows.push(
+  { what: 'KiB resident for a fresh meter of 1,000', measured: fresh.kibPerMeter, required: 64, aim: 64 },
+  {
+    what: `KiB resident for a meter of 1,000 with full logs (${full.profileEntries} half hours)`,
+    measured: full.kibPerMeter,
+    required: 256,
+    aim: 256,
+  },
+  { what: 'ms to start a meter with full logs in process', measured: full.startMs, required: 100, aim: 100 },
+);
 rows.push({ what: 'smets1 --help, ms above bare node', measured: helpAboveBareNodeMs(), required: 150, aim: 150 });
 
 const missed = rows.filter(({ measured, required }) => measured > required);

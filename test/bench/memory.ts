@@ -1,63 +1,91 @@
 /**
- * KiB of resident memory that one more meter costs, in a fleet that shares its factory image: the growth of a fresh
- * process over 1,000 meters, after garbage collection. `node test/dist/bench/memory.js` prints it for bare flashes.
+ * What one more meter of a fleet costs in resident memory, and how long it takes to start: a 32 Mbit flash each, one factory image for all.
+ * Run by itself, `node --expose-gc memory.js fresh|full`, in a fresh process: it prints one JSON line.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { argv, execPath, memoryUsage, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { createFlash, DEFAULT_LAYOUT, SectorPool, type FlashLayout, type NorFlash } from '@smets1/emulator';
-
-/** What a fleet is made of. Without its functions: bare flashes, with a random image and one record written. */
-export interface Fleet {
-  readonly layout?: FlashLayout;
-  /** Fills a new flash as the factory does, the same each time. */
-  readonly factory?: (flash: NorFlash) => void;
-  /** Powers a meter on and fills its logs; gives back what a running meter keeps. */
-  readonly make?: (flash: NorFlash, index: number) => unknown;
-  /** `fork`: all meters are forks of one flash. `pool`: each is written by itself, and shares its sectors afterwards. */
-  readonly sharing: 'fork' | 'pool';
-}
+import { DEFAULT_LAYOUT, householdLoad, PARTITION_NAMES, type NorFlash, type PartitionName } from '@smets1/emulator';
+import { factoryFlash, startMeter, subjectOf } from './subjects.js';
 
 const METERS = 1000;
-const IMAGE_BYTES = 1_048_576;
-const CHUNK_BYTES = 4096;
+const IMAGE_BYTES = 971_304;
+/** What the first meters make the engine compile and keep is not what a meter costs. */
+const WARM_UP_METERS = 20;
+const DAYS = 400;
+const LOG_ENTRIES = 100;
+const EPOCH_S = 1_767_225_600;
+const SHARED: readonly PartitionName[] = ['slot-0', 'slot-1', 'identity'];
 
-/** Of this process, which has to be a fresh one with `--expose-gc`: {@link inFreshProcess}. @throws without a collector */
-export function residentKibPerMeter({ layout = DEFAULT_LAYOUT, sharing, ...fleet }: Fleet): number {
-  const image = new Uint8Array(randomBytes(IMAGE_BYTES));
-  const factory = fleet.factory ?? ((flash: NorFlash): void => install(flash, image));
-  const make = fleet.make ?? touch;
-  const pool = new SectorPool();
-  const made = (): NorFlash => {
-    const flash = createFlash(layout);
-    factory(flash);
-    flash.shareSectors(pool);
-    return flash;
-  };
-  const first = made();
-  const meters: unknown[] = [];
-  const add = (index: number): void => {
-    const flash = sharing === 'fork' ? first.fork() : made();
-    meters.push(flash, make(flash, index));
-  };
-  // What the first few make the engine compile and keep is not what a meter costs.
-  const warmUp = 20;
-  for (let index = 0; index < warmUp; index++) add(index);
-  const before = residentBytes();
-  for (let index = 0; index < METERS; index++) add(warmUp + index);
-  const after = residentBytes();
-  // Read after the measurement, so that no meter is garbage before it.
-  if (meters.length !== 2 * (METERS + warmUp)) throw new Error('a meter is missing');
-  return (after - before) / METERS / 1024;
+/** `fresh`: just made. `full`: thirteen months old, every octet that it wrote in all that time its own. */
+export type Age = 'fresh' | 'full';
+
+export interface MeterCost {
+  readonly kibPerMeter: number;
+  /** Median of the starts, boot's check of a whole image included. */
+  readonly startMs: number;
+  readonly profileEntries: number;
 }
 
-/** Runs a script of this folder as `node --expose-gc`, and gives the one number that it prints. @throws when it fails */
-export function inFreshProcess(script: string, ...args: readonly string[]): number {
-  const run = spawnSync(execPath, ['--expose-gc', script, ...args], { encoding: 'utf8' });
-  const measured = Number.parseFloat(run.stdout);
-  if (run.status !== 0 || Number.isNaN(measured)) throw new Error(`${script} ended with ${run.status}: ${run.stderr}`);
-  return measured;
+/** Measures in a process of its own. @throws when that one fails */
+export function meterCost(age: Age): MeterCost {
+  const run = spawnSync(execPath, ['--expose-gc', self, age], { encoding: 'utf8', maxBuffer: 1_000_000 });
+  if (run.status !== 0) throw new Error(`the fleet of ${age} meters ended with ${run.status}: ${run.stderr}`);
+  return JSON.parse(run.stdout) as MeterCost;
+}
+
+function measure(age: Age): MeterCost {
+  const factory = factoryFlash(subjectOf(new Uint8Array(randomBytes(IMAGE_BYTES)), 1));
+  const load = householdLoad(1);
+  const options = { epochS: EPOCH_S + (age === 'full' ? (DAYS + 5) * 86_400 : 0), load };
+  if (age === 'full') grow(factory);
+  const meters: unknown[] = [];
+  const startsMs: number[] = [];
+  const add = (): number => {
+    const flash = factory.fork();
+    if (age === 'full') ownWhatItWrote(flash);
+    const began = performance.now();
+    const meter = startMeter(flash, options);
+    startsMs.push(performance.now() - began);
+    meters.push(flash, meter);
+    return meters.length > 2 ? 0 : meter.meter.profile('active-import', 0).length;
+  };
+  const profileEntries = add();
+  for (let i = 1; i < WARM_UP_METERS; i++) add();
+  const before = residentBytes();
+  for (let i = 0; i < METERS; i++) add();
+  const grownBytes = residentBytes() - before;
+  // Read after the measurement, so that no meter is garbage before it.
+  if (meters.length !== 2 * (METERS + WARM_UP_METERS)) throw new Error('a meter is missing');
+  const startMs = startsMs.toSorted((a, b) => a - b)[startsMs.length >> 1]!;
+  return { kibPerMeter: grownBytes / METERS / 1024, startMs, profileEntries };
+}
+
+/** Thirteen months in the life of the one that all others are made from, its Event and Power Logs full as well. */
+function grow(flash: NorFlash): void {
+  const grown = { epochS: EPOCH_S, load: householdLoad(1) };
+  let meter = startMeter(flash, grown);
+  for (let day = 1; day <= DAYS; day++) meter.flush(day * 86_400_000);
+  for (let i = 0; i < LOG_ENTRIES; i++) {
+    // Each start is an entry of the Power Log, each switching one of the Event Log.
+    meter = startMeter(flash, { ...grown, epochS: EPOCH_S + DAYS * 86_400 + i * 3600 });
+    meter.meter.command({ kind: i % 2 === 0 ? 'disable-supply' : 'enable-supply' }, 0);
+  }
+}
+
+/** Erases and programs every sector that a meter fills by itself: from here on no other shares it. */
+function ownWhatItWrote(flash: NorFlash): void {
+  for (const name of PARTITION_NAMES) {
+    if (SHARED.includes(name)) continue;
+    const region = flash.partition(name);
+    for (const { index, offsetBytes, lengthBytes } of region.sectors) {
+      const octets = region.read(offsetBytes, lengthBytes);
+      const isBlank = octets.every((octet) => octet === DEFAULT_LAYOUT.geometry.erasedValue);
+      region.eraseSector(index);
+      if (!isBlank) region.program(offsetBytes, octets);
+    }
+  }
 }
 
 function residentBytes(): number {
@@ -67,27 +95,8 @@ function residentBytes(): number {
   return memoryUsage().rss;
 }
 
-function install(flash: NorFlash, image: Uint8Array): void {
-  const slot = flash.partition('slot-0');
-  for (let at = 0; at < image.length; at += CHUNK_BYTES) slot.program(at, image.subarray(at, at + CHUNK_BYTES));
-}
-
-// A flash that was powered on: every partition opened, a record programmed, a sector erased.
-function touch(flash: NorFlash, index: number): unknown {
-  for (const { name } of flash.layout.partitions) flash.partition(name);
-  const region = flash.partition('boot-a');
-  region.program(0, new Uint8Array(64 * region.granuleBytes).fill(index & 0x7f));
-  flash.partition('boot-b').eraseSector(0);
-  return undefined;
-}
-
 const self = fileURLToPath(import.meta.url);
 if (argv[1] === self) {
-  const sharing = argv[2];
-  if (sharing === 'fork' || sharing === 'pool') {
-    stdout.write(`${residentKibPerMeter({ sharing })}\n`);
-  } else {
-    for (const way of ['fork', 'pool'])
-      stdout.write(`bare flash, ${way}: ${inFreshProcess(self, way).toFixed(1)} KiB\n`);
-  }
+  const age = argv[2];
+  if (age === 'fresh' || age === 'full') stdout.write(`${JSON.stringify(measure(age))}\n`);
 }

@@ -1,7 +1,17 @@
 /** What the benchmark measures: the product's own functions, and the same cryptography called without it. */
 import { createHash, createPublicKey, generateKeyPairSync, hash, sign, verify, type KeyObject } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
-import { DEFAULT_LAYOUT, blobOf, createFlash, manufacture, startEsme, type DeviceIdentity } from '@smets1/emulator';
+import {
+  DEFAULT_LAYOUT,
+  blobOf,
+  createFlash,
+  manufacture,
+  startEsme,
+  type DeviceIdentity,
+  type Esme,
+  type EsmeOptions,
+  type NorFlash,
+} from '@smets1/emulator';
 import { demoKey, nodeCrypto, nodeSigner } from '@smets1/host';
 import {
   blockMessage,
@@ -131,13 +141,9 @@ export function updateRun(old: Subject, next: Subject): () => Update {
   const authorisation = authorise(verified);
   const { manifest, digest: manifestDigest, manufacturerKey, otaHeader, gbcsSignature, blocks } = verified;
   const image: SendableImage = { manifest, manifestDigest, manufacturerKey, otaHeader, gbcsSignature, blocks };
-  const blank = createFlash(DEFAULT_LAYOUT);
-  manufacture(blank, crypto, identity(), {
-    offerBlob: blobOf({ ...old.verified, manifestDigest: old.verified.digest }),
-    image: imageOf(old),
-  });
+  const blank = factoryFlash(old);
   return () => {
-    const meter = startEsme({ flash: blank.fork(), crypto, signer }, {}, 0);
+    const meter = startMeter(blank.fork());
     let nowMs = 0;
     let wireOctets = 0;
     let atMeter = lineDecoder('stream');
@@ -195,6 +201,19 @@ export function updateRun(old: Subject, next: Subject): () => Update {
     if (result.kind !== 'done' || !result.attested) throw new Error(`the update ended ${result.kind}`);
     return { wireOctets, runningHash: meter.view(nowMs).runningHash };
   };
+}
+
+/** A 32 Mbit flash as it leaves the factory, with this image. */
+export function factoryFlash({ verified }: Subject): NorFlash {
+  const flash = createFlash(DEFAULT_LAYOUT);
+  const offerBlob = blobOf({ ...verified, manifestDigest: verified.digest });
+  manufacture(flash, crypto, identity(), { offerBlob, image: verified.manufacturerImage() });
+  return flash;
+}
+
+/** Powers a meter on: boot checks its image with the real signatures. */
+export function startMeter(flash: NorFlash, options: EsmeOptions = {}): Esme {
+  return startEsme({ flash, crypto, signer }, options, 0);
 }
 
 function imageOf(subject: Subject): Uint8Array {

@@ -165,19 +165,10 @@ export function operationsOf(flash: NorFlash, run: (flash: NorFlash) => void): n
   return world.operationCount - flash.operationCount;
 }
 
-/** A step that flash may refuse because it is worn. */
-export function ifNotWorn(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    if (!(error instanceof FlashError) || error.code !== 'worn') throw error;
-  }
-}
-
 /** What must not be lost: everything but the count of starts, and of those on trial. */
 export function essence(state: BootState): string {
-  const { bootEpoch, lastRunVersion, trial, ...rest } = state;
-  return JSON.stringify(rest, (_, value: unknown) => {
+  return JSON.stringify(state, (key, value: unknown) => {
+    if (key === 'bootEpoch' || key === 'lastRunVersion' || key === 'trial') return undefined;
     if (typeof value === 'bigint') return String(value);
     if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
     if (typeof value !== 'object' || value === null) return value;

@@ -136,8 +136,6 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
   const octets = new Uint8Array(BOOT_PAYLOAD_BYTES);
   const view = new DataView(octets.buffer);
   const u32 = (at: number, value: number): void => view.setUint32(at, checked(value, 0xffff_ffff), true);
-  const u64 = (at: number, value: number): void =>
-    view.setBigUint64(at, BigInt(checked(value, Number.MAX_SAFE_INTEGER)), true);
   const counter = (at: number, value: bigint): void => view.setBigUint64(at, checkedCounter(value), true);
   const digest = (at: number, value: Uint8Array): void => {
     if (value.length !== DIGEST_BYTES) throw new BootError('bad-value', `a digest has ${DIGEST_BYTES} octets`);
@@ -153,7 +151,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
     octets[AT.confirmedSlot] = confirmed.slot;
     u32(AT.confirmedVersion, confirmed.version);
     u32(AT.confirmedImageBytes, confirmed.imageBytes);
-    u64(AT.securityCounter, confirmed.securityCounter);
+    u32(AT.securityCounter, confirmed.securityCounter);
     digest(AT.confirmedManifest, confirmed.manifestDigest);
     digest(AT.confirmedHash, confirmed.imageHash);
     if (confirmed.previous !== undefined) {
@@ -164,7 +162,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
   }
   if (recoveredFloor !== undefined && confirmed === undefined) {
     present |= HAS.recoveredFloor;
-    u64(AT.securityCounter, recoveredFloor);
+    u32(AT.securityCounter, recoveredFloor);
   }
   if (pending !== undefined) {
     present |= HAS.pending;
@@ -179,7 +177,7 @@ export function encodeBootState(step: BootStep, state: BootState): Uint8Array {
     octets[AT.trialBootCount] = checked(trial.bootCount, 0xff);
     u32(AT.trialVersion, trial.version);
     u32(AT.trialImageBytes, trial.imageBytes);
-    u64(AT.trialSecurityCounter, trial.securityCounter);
+    u32(AT.trialSecurityCounter, trial.securityCounter);
   }
   if (outcome !== undefined) {
     present |= HAS.outcome;
@@ -208,7 +206,8 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
   if (octets.length !== BOOT_PAYLOAD_BYTES || octets[AT.format] !== FORMAT) return undefined;
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const u32 = (at: number): number => view.getUint32(at, true);
-  const u64 = (at: number): number => Number(view.getBigUint64(at, true));
+  // Eight octets each, of which no counter that an image can have fills more than four.
+  if (u32(AT.securityCounter + 4) !== 0 || u32(AT.trialSecurityCounter + 4) !== 0) return undefined;
   const counter = (at: number): bigint => view.getBigUint64(at, true);
   const digest = (at: number): Uint8Array => octets.slice(at, at + DIGEST_BYTES);
   const slot = (at: number): SlotIndex => (octets[at] === 1 ? 1 : 0);
@@ -223,7 +222,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
         slot: slot(AT.confirmedSlot),
         version: u32(AT.confirmedVersion),
         imageBytes: u32(AT.confirmedImageBytes),
-        securityCounter: u64(AT.securityCounter),
+        securityCounter: u32(AT.securityCounter),
         manifestDigest: digest(AT.confirmedManifest),
         imageHash: digest(AT.confirmedHash),
         ...(has(HAS.previous) && {
@@ -252,7 +251,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
         bootCount: octets[AT.trialBootCount]!,
         version: u32(AT.trialVersion),
         imageBytes: u32(AT.trialImageBytes),
-        securityCounter: u64(AT.trialSecurityCounter),
+        securityCounter: u32(AT.trialSecurityCounter),
       },
     }),
     ...(has(HAS.outcome) && {
@@ -265,7 +264,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
       },
     }),
     ...(has(HAS.lastRunVersion) && { lastRunVersion: u32(AT.lastRunVersion) }),
-    ...(has(HAS.recoveredFloor) && { recoveredFloor: u64(AT.securityCounter) }),
+    ...(has(HAS.recoveredFloor) && { recoveredFloor: u32(AT.securityCounter) }),
   };
 }
 

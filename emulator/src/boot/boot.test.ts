@@ -441,7 +441,7 @@ describe('boot records', () => {
         imageHash: digest(2),
         version: 0xffff_ffff,
         imageBytes: 971_304,
-        securityCounter: 2 ** 40,
+        securityCounter: 0xffff_fffe,
         previous: { slot: 0, imageHash: digest(3) },
       },
       staged: { slot: 1, manifestDigest: digest(4), imageHash: digest(5) },
@@ -463,7 +463,13 @@ describe('boot records', () => {
       lastRunVersion: 12,
     };
     expect(decodeBootState(encodeBootState('boot', state))).toEqual(state);
-    const lost: BootState = { bootEpoch: 3, highestOriginatorCounter: 0n, recoveredFloor: 2 ** 33 };
+    const lost: BootState = { bootEpoch: 3, highestOriginatorCounter: 0n, recoveredFloor: 0xffff_ffff };
     expect(decodeBootState(encodeBootState('boot', lost))).toEqual(lost);
+    // A record whose counter no image can have is none, whatever its CRC says.
+    for (const at of [36, 156]) {
+      const octets = encodeBootState('boot', state);
+      octets[at] = 1;
+      expect(decodeBootState(octets)).toBeUndefined();
+    }
   });
 });

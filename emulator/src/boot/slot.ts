@@ -16,10 +16,15 @@ export function slotRegion(flash: FlashPort, slot: SlotIndex): FlashRegion {
 
 /** Programs the offer blob into the (erased) header area of a slot. @throws BootError `bad-value`; FlashError; PowerLost */
 export function writeSlotHeader(flash: FlashPort, crypto: RecordCrypto, slot: SlotIndex, offerBlob: Uint8Array): void {
+  const region = slotRegion(flash, slot);
+  region.program(0, slotHeaderOctets(region, crypto, offerBlob));
+}
+
+/** The header of a slot in whole granules: length, offer blob, CRC-32. @throws BootError `bad-value` */
+export function slotHeaderOctets(region: FlashRegion, crypto: RecordCrypto, offerBlob: Uint8Array): Uint8Array {
   if (offerBlob.length === 0 || offerBlob.length > OFFER_BLOB_BYTES_MAX) {
     throw new BootError('bad-value', `an offer blob has 1 to ${OFFER_BLOB_BYTES_MAX} octets, not ${offerBlob.length}`);
   }
-  const region = slotRegion(flash, slot);
   const usedBytes = 2 + offerBlob.length + 4;
   const octets = new Uint8Array(Math.ceil(usedBytes / region.granuleBytes) * region.granuleBytes);
   octets.fill(region.erasedValue, usedBytes);
@@ -27,7 +32,7 @@ export function writeSlotHeader(flash: FlashPort, crypto: RecordCrypto, slot: Sl
   view.setUint16(0, offerBlob.length, true);
   octets.set(offerBlob, 2);
   view.setUint32(usedBytes - 4, crypto.crc32(octets.subarray(0, usedBytes - 4)), true);
-  region.program(0, octets);
+  return octets;
 }
 
 /** The offer blob of a slot, or undefined when there is no intact one. */

@@ -13,6 +13,7 @@ import { DAY_S, HALF_HOUR_S, MINUTE_S, REGISTER_PERSIST_WH } from '../limits.js'
 import { householdLoad } from './household-load.js';
 import { constantLoad, type LoadSource } from './load-source.js';
 import {
+  allOf,
   BLOCKS_TARIFF,
   importWs,
   LAYOUT,
@@ -21,8 +22,9 @@ import {
   open,
   settingsWith,
   total,
+  TWO_RATES,
 } from './meter.test-support.js';
-import type { Meter, MeterEvent } from './meter-types.js';
+import type { Meter, MeterCommand, MeterEvent } from './meter-types.js';
 
 const LOAD: LoadSource = (fromS, toS) => {
   const { importWs: energy } = householdLoad(5)(fromS, toS);
@@ -89,6 +91,7 @@ describe.each([
   it('shows at least what was durable, at most what flowed, and logs that agree with its registers', () => {
     const flash = createFlash(layout);
     let meter = open(flash, { load: LOAD, settings: SETTINGS }, NEW_YEAR_S + 1);
+    meter.flush();
     const known: Known = { durableWs: 0, countedWs: 0, events: [], timeS: NEW_YEAR_S + 1 };
     const seen = { worlds: 0, kept: 0, older: 0, erases: 0 };
     flash.watch((operation) => {
@@ -170,6 +173,34 @@ it('never takes back what it showed, when what it showed came from a record that
   meter.flush();
   expect(struck.worlds).toBeGreaterThan(1_000);
   expect(struck.newer).toBeGreaterThan(100);
+});
+
+it.each([
+  { kind: 'bill' },
+  { kind: 'set-tariff', tariff: TWO_RATES },
+  { kind: 'disable-supply' },
+  { kind: 'set-clock', utcS: NEW_YEAR_S + 2 * DAY_S + 5, toleranceS: DAY_S },
+  { kind: 'clear-event-log' },
+] as const)('is as before or as after the command $kind, whatever operation of it is cut', (what: MeterCommand) => {
+  const flash = createFlash(LAYOUT);
+  const timeS = NEW_YEAR_S + DAY_S + 600;
+  const meter = open(flash, { load: LOAD, settings: SETTINGS });
+  meter.advance(timeS);
+  meter.flush();
+  const shown = (world: NorFlash): string => JSON.stringify(allOf(open(world, { load: LOAD }, timeS)));
+  const before = shown(flash.fork());
+  const worlds: NorFlash[] = [];
+  flash.watch((operation) => worlds.push(...PLANS.map((plan) => strike(flash, operation, plan))));
+  expect(meter.command(what, timeS).ok).toBe(true);
+  const after = shown(flash.fork());
+  expect(after).not.toBe(before);
+  const seen = { before: 0, after: 0 };
+  for (const world of worlds) {
+    const left = shown(world);
+    expect([before, after]).toContain(left);
+    seen[left === before ? 'before' : 'after'] += 1;
+  }
+  expect(Math.min(seen.before, seen.after)).toBeGreaterThan(1);
 });
 
 describe('a life with power cuts', () => {

@@ -171,6 +171,8 @@ export interface Meter {
   command(command: MeterCommand, atS: number): MeterCommandResult;
   /** For the inspector: counted, but maybe not yet in flash. A reading that is given out is asked for with the command `read`. */
   view(): MeterView;
+  /** The meter's clock, for who only wants to put a time on something: nothing is written for it. */
+  clockUtcS(): number;
   /** Decoded from flash at each call. @throws PowerLost */
   logs(): MeterLogs;
   /** Half hours of a channel that begin in [fromS, untilS), oldest first; days without any power are left out. @throws PowerLost */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FlashError, MeterError } from '../errors.js';
+import { FlashError, MeterError, PowerLost } from '../errors.js';
 import { createFlash, type NorFlash } from '../flash/nor-flash.js';
 import { DAY_S, HALF_HOUR_S, REGISTER_PERSIST_WH } from '../limits.js';
 import { EVENT_CODES } from './event-codes.js';
@@ -197,15 +197,19 @@ describe('the load switch', () => {
     const flash = createFlash(LAYOUT);
     const kind = wanted === 'disabled' ? 'disable-supply' : wanted === 'armed' ? 'arm-supply' : 'enable-supply';
     command(open(flash, { load }), { kind }, NEW_YEAR_S + 60);
+    let cuts = 0;
     for (let i = 1; i <= 6; i++) {
-      flash.arm(i % 2 === 0 ? { cutAt: i, phase: 'during', seed: i } : undefined);
+      flash.arm(i % 2 === 0 ? { cutAt: i / 2, phase: 'during', seed: i } : undefined);
       try {
         run(open(flash, { load }, NEW_YEAR_S + i * 3_600), [NEW_YEAR_S + i * 3_600 + 2_000]);
-      } catch {
+      } catch (error) {
+        expect(error).toBeInstanceOf(PowerLost);
+        cuts += 1;
         flash.powerOn();
       }
       expect(open(flash, { load }, NEW_YEAR_S + (i + 1) * 3_600).view().supplyState).toBe(wanted);
     }
+    expect(cuts).toBe(3);
   });
 
   it('is limited by too much power for the period, armed, and enabled again after the restoration', () => {

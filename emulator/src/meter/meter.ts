@@ -36,19 +36,21 @@ export function openMeter(flash: FlashPort, crc32: Crc32, options: MeterOptions,
   let state = held ?? newMeterState(settingsFit(checkSettings(options.settings ?? DEFAULT_SETTINGS)), openedS);
   let durable: MeterState | undefined;
   let isSound = true;
+  /** What the power coming back is to write. It waits: where power comes back for a few operations at a time, they are boot's. */
+  let owed: readonly MeterEffect[] = [];
 
   /** What a step writes comes before the state that counts it: a cut between them leaves the state as it was, and the step is done again. */
   function run({ state: next, effects }: MeterStep): void {
+    state = next;
+    if (effects.length === 0) return;
     const wasSound = isSound;
-    for (const effect of effects) {
+    for (const effect of [...owed, ...effects]) {
       if (effect.kind === 'persist') continue;
       isSound = writeLog(effect) && isSound;
     }
-    state = next;
-    if (effects.length > 0) {
-      states.write(next);
-      durable = next;
-    }
+    owed = [];
+    states.write(next);
+    durable = next;
     isSound &&= states.isSound;
     if (wasSound && !isSound)
       run(meterStep(state, { kind: 'event', code: EVENT_CODES.storageDegraded, otherInformation: '' }));
@@ -97,14 +99,24 @@ export function openMeter(flash: FlashPort, crc32: Crc32, options: MeterOptions,
     }
   }
 
-  const view: Meter['view'] = () =>
-    viewOf(state, options.metrologyVersion ?? METROLOGY_VERSION_DEFAULT, isSound ? 'sound' : 'degraded');
+  /** Before anything is given out: what was read at power on may be what a cut left half-way, until it is written again. */
+  function settle(): void {
+    if (owed.length > 0) run({ state, effects: [{ kind: 'persist' }] });
+  }
 
-  step(held === undefined ? { kind: 'flush' } : { kind: 'power-on', hostS: openedS });
+  const view: Meter['view'] = () => {
+    settle();
+    return viewOf(state, options.metrologyVersion ?? METROLOGY_VERSION_DEFAULT, isSound ? 'sound' : 'degraded');
+  };
+
+  const start = meterStep(state, held === undefined ? { kind: 'flush' } : { kind: 'power-on', hostS: openedS });
+  state = start.state;
+  owed = start.effects;
 
   return {
     advance,
     view,
+    clockUtcS: () => state.timeS,
     nextDueS: () => hostTimeOf(state, nextMinuteS(state.timeS)),
     flush() {
       if (state !== durable) step({ kind: 'flush' });
@@ -116,6 +128,7 @@ export function openMeter(flash: FlashPort, crc32: Crc32, options: MeterOptions,
       return done.refusal === undefined ? { ok: true, view: view() } : { ok: false, ...done.refusal };
     },
     logs() {
+      settle();
       const { counts } = state;
       const shown = events.entries(counts.events).filter(({ number }) => number > counts.eventsCleared);
       return {
@@ -126,7 +139,10 @@ export function openMeter(flash: FlashPort, crc32: Crc32, options: MeterOptions,
         powerEvents: powerEvents.entries(counts.powerEvents).map(({ entry }) => entry),
       };
     },
-    profile: (channel, fromS = 0, untilS = Infinity) => readProfile(profile, state, channel, fromS, untilS),
+    profile(channel, fromS = 0, untilS = Infinity) {
+      settle();
+      return readProfile(profile, state, channel, fromS, untilS);
+    },
     logEvent(code, otherInformation = new Uint8Array(0)) {
       if (
         otherInformation.length > OTHER_INFORMATION_BYTES_MAX ||

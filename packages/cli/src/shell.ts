@@ -1,7 +1,7 @@
 /** What surrounds a command: streams, environment, folder, signals. Handed in, so that tests run commands in their own process. */
 import { resolve } from 'node:path';
 import type { CommandContext } from '@stricli/core';
-import { processInput, type LineInput } from './console/input.js';
+import type { LineInput } from './console/input.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 
 /** One of the two output streams. */
@@ -16,7 +16,7 @@ export interface Shell {
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   /** The standard input. Nobody reads it who does not ask for it. */
-  readonly input: () => LineInput;
+  readonly input: () => Promise<LineInput>;
   readonly env: Readonly<Partial<Record<string, string>>>;
   /** Where relative paths begin: the folder in which npm was called, if it was npm. */
   readonly folder: string;
@@ -42,7 +42,7 @@ export function processShell(): Shell {
   return {
     stdout: terminalOf(process.stdout),
     stderr: terminalOf(process.stderr),
-    input: processInput,
+    input: async () => (await import('./console/input.js')).processInput(),
     env: process.env,
     folder: process.env['INIT_CWD'] ?? process.cwd(),
     nowMs: () => performance.now(),

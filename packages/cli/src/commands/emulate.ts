@@ -90,7 +90,7 @@ export async function emulate(job: Job, flags: EmulateFlags): Promise<Finish> {
     closing.push(async () => await bench.close());
     const control = flags.control === undefined ? undefined : await openControlAt(job, bench, flags, closing);
     sayReady(job, bench, { flashPath, keys: keys.folder, control });
-    lines = openConsole(job, bench, { onQuit: ended.end, onFailure: ended.fail });
+    lines = await openConsole(job, bench, { onQuit: ended.end, onFailure: ended.fail });
     closing.push(() => lines?.close());
     await Promise.race([interrupted, ended.promise]);
   } finally {

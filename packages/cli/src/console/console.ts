@@ -33,8 +33,8 @@ export interface ConsoleHooks {
 }
 
 /** Reads lines as long as there are any. When they end, the bench goes on. */
-export function openConsole(job: Job, bench: Bench, { onQuit, onFailure }: ConsoleHooks): Console {
-  const input = job.shell.input();
+export async function openConsole(job: Job, bench: Bench, { onQuit, onFailure }: ConsoleHooks): Promise<Console> {
+  const input = await job.shell.input();
   const { stdout } = job.shell;
   let isOpen = stdout.isTty && !job.report.isJson;
   const prompt = (): void => {
@@ -67,10 +67,10 @@ export function openConsole(job: Job, bench: Bench, { onQuit, onFailure }: Conso
 const PROMPT = 'smets1> ';
 const CLEAR_LINE = '\r\u001b[K';
 
-export type LineEnd = 'go-on' | 'quit';
+type LineEnd = 'go-on' | 'quit';
 
 /** What a line did is told as an event `answer`; what was wrong with it, as `refused`. Never throws for what is in the line. */
-export async function runLine(job: Job, bench: Bench, line: string): Promise<LineEnd> {
+async function runLine(job: Job, bench: Bench, line: string): Promise<LineEnd> {
   const text = line.trim();
   if (text === '' || text.startsWith('#')) return 'go-on';
   if (text === 'quit' || text === 'exit') return 'quit';

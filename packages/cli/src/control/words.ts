@@ -95,7 +95,7 @@ export function jsonOf(words: readonly string[]): unknown {
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `250ms`, `5s`, `30m`, `2h`, `7d`. */
-export function durationMs(word: string | undefined): number {
+function durationMs(word: string | undefined): number {
   const [, digits, unit = ''] = /^(\d{1,12})(ms|s|m|h|d)$/.exec(word ?? '') ?? [];
   if (digits === undefined) throw new CliError('usage', 'a time is wanted, as in 250ms, 5s, 30m, 2h or 7d');
   return Number(digits) * UNITS[unit]!;

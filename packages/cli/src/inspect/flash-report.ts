@@ -158,7 +158,7 @@ function copyOf(flash: NorFlash, partition: BootCopy['partition'], sector: numbe
   return state.confirmed === undefined && state.bootEpoch === 0 ? undefined : state;
 }
 
-export function wearOf(counts: readonly number[]): WearReport {
+function wearOf(counts: readonly number[]): WearReport {
   const sum = counts.reduce((total, count) => total + count, 0);
   return {
     min: counts.length === 0 ? 0 : Math.min(...counts),

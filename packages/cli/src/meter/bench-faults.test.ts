@@ -1,6 +1,6 @@
 /** Goal: each fault of a script strikes when it says, once, or says that it could not. */
 import { describe, expect, it } from 'vitest';
-import { HOUR_MS, testBench } from '../test-support/bench.js';
+import { HOUR, testBench } from '../test-support/bench.js';
 import type { AwaitedFault } from './bench-faults.js';
 
 describe('a fault', () => {
@@ -10,16 +10,16 @@ describe('a fault', () => {
     const rotted = 4_100_000;
     meter.faults.add([
       { atOperation: at, fault: { kind: 'rot', offsetBytes: rotted, mask: 0x0f } },
-      { atMs: 100 * HOUR_MS, fault: { kind: 'stick', offsetBytes: rotted + 1, mask: 0x01, value: 0x00 } },
+      { atMs: 100 * HOUR, fault: { kind: 'stick', offsetBytes: rotted + 1, mask: 0x01, value: 0x00 } },
     ]);
     while (meter.faults.pending.length === 2) {
       // eslint-disable-next-line no-await-in-loop -- one step of time after the other
       await meter.clock.advance(60_000);
     }
-    expect(meter.clock.time.nowMs()).toBeLessThan(100 * HOUR_MS);
+    expect(meter.clock.time.nowMs()).toBeLessThan(100 * HOUR);
     expect(meter.flash.operationCount).toBeGreaterThanOrEqual(at);
     expect(meter.flash.read(rotted, 2)).toEqual(Uint8Array.of(0xf0, 0xff));
-    await meter.clock.advance(200 * HOUR_MS);
+    await meter.clock.advance(200 * HOUR);
     expect(meter.flash.read(rotted, 2)).toEqual(Uint8Array.of(0xf0, 0xfe));
     expect(events.filter(({ kind }) => kind === 'fault')).toHaveLength(2);
     expect(meter.faults.pending).toEqual([]);
@@ -35,7 +35,7 @@ describe('a fault', () => {
       { atOperation: first + 2, fault: cut },
       { atOperation: first + 5, fault: cut },
     ]);
-    await meter.clock.advance(100 * HOUR_MS);
+    await meter.clock.advance(100 * HOUR);
     const lost = events.filter(({ kind }) => kind === 'power-lost').map(({ fields }) => fields['operation']);
     expect(lost).toEqual([first + 2, first + 5, first + 9]);
     expect(meter.power.isUp).toBe(true);
@@ -44,11 +44,11 @@ describe('a fault', () => {
 
   it('that waits for a time and is a cut takes the first operation after it', async () => {
     const { meter } = testBench();
-    meter.faults.add([{ atMs: HOUR_MS, fault: { kind: 'cut', phase: 'before' } }]);
-    await meter.clock.advance(HOUR_MS - 1);
+    meter.faults.add([{ atMs: HOUR, fault: { kind: 'cut', phase: 'before' } }]);
+    await meter.clock.advance(HOUR - 1);
     expect(meter.power.isUp).toBe(true);
     const before = meter.flash.operationCount;
-    await meter.clock.advance(100 * HOUR_MS);
+    await meter.clock.advance(100 * HOUR);
     expect(meter.power.state).toMatchObject({ how: 'lost' });
     expect(meter.flash.operationCount).toBeLessThanOrEqual(before + 3);
     await meter.close();
@@ -85,7 +85,7 @@ describe('a fault', () => {
       { atMs: 1_000, fault: { kind: 'power-off', ms: 1_000 } },
     ]);
     expect(meter.faults.clear()).toBe(2);
-    await meter.clock.advance(100 * HOUR_MS);
+    await meter.clock.advance(100 * HOUR);
     expect([meter.power.isUp, count('power-lost'), count('power-off')]).toEqual([true, 0, 0]);
     await meter.close();
   });

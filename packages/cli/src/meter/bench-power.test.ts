@@ -6,12 +6,12 @@ import { memoryPair } from '@smets1/hardware';
 import { demoKey } from '@smets1/host';
 import { describe, expect, it } from 'vitest';
 import { CliError } from '../errors.js';
-import { HOUR_MS, testBench } from '../test-support/bench.js';
+import { HOUR, testBench } from '../test-support/bench.js';
 
 describe('power', () => {
   it('that goes in order loses nothing that was counted, and the meter boots once more when it is back', async () => {
     const { meter } = testBench();
-    await meter.clock.advance(HOUR_MS);
+    await meter.clock.advance(HOUR);
     const before = meter.view();
     expect(before.importWh).toBeGreaterThan(200);
     meter.power.off();
@@ -24,7 +24,7 @@ describe('power', () => {
 
   it('that is cut at once loses what was not in flash, and no more', async () => {
     const { meter } = testBench();
-    await meter.clock.advance(HOUR_MS);
+    await meter.clock.advance(HOUR);
     const { importWh } = meter.view();
     const operations = meter.flash.operationCount;
     meter.power.cut();
@@ -38,7 +38,7 @@ describe('power', () => {
     const { meter, events, failures } = testBench();
     const at = meter.flash.operationCount + 2;
     meter.faults.add([{ atOperation: at, fault: { kind: 'cut', phase: 'during', torn: 3 } }]);
-    await meter.clock.advance(12 * HOUR_MS);
+    await meter.clock.advance(12 * HOUR);
     expect(meter.power.state).toEqual({ kind: 'off', how: 'lost', operation: at });
     expect(meter.flash.operationCount).toBe(at);
     expect(meter.faults.pending).toEqual([]);
@@ -46,7 +46,7 @@ describe('power', () => {
       expect.objectContaining({ kind: 'power-lost', fields: expect.objectContaining({ operation: at }) }),
     );
     expect(meter.flash.struck).toMatchObject({ cuts: 1 });
-    await meter.clock.advance(24 * HOUR_MS);
+    await meter.clock.advance(24 * HOUR);
     expect(meter.power.state.kind).toBe('off');
     meter.power.on();
     expect(meter.view()).toMatchObject({ bootEpoch: 2, mode: 'confirmed' });
@@ -132,11 +132,11 @@ describe('a flash that fails', () => {
 describe('a snapshot', () => {
   it('is what flash holds, with or without power, and comes back octet for octet', async () => {
     const { meter, count } = testBench();
-    await meter.clock.advance(HOUR_MS);
+    await meter.clock.advance(HOUR);
     meter.power.off();
     const octets = meter.snapshot();
     meter.power.on();
-    await meter.clock.advance(48 * HOUR_MS);
+    await meter.clock.advance(48 * HOUR);
     expect(Buffer.from(meter.snapshot()).equals(octets)).toBe(false);
     meter.faults.add([{ inOperations: 1_000, fault: { kind: 'cut', phase: 'before' } }]);
     meter.restore(octets);

@@ -19,7 +19,15 @@ function terminal(options: Partial<Terminal> = {}): Terminal & { text: () => str
 
 function shellOf(stdout: Terminal, stderr: Terminal): Shell {
   const interruption = (): AbortSignal => new AbortController().signal;
-  return { stdout, stderr, input: () => NO_INPUT, env: {}, folder: '/', nowMs: () => 0, interruption };
+  return {
+    stdout,
+    stderr,
+    input: async () => await Promise.resolve(NO_INPUT),
+    env: {},
+    folder: '/',
+    nowMs: () => 0,
+    interruption,
+  };
 }
 
 describe('progress', () => {

@@ -35,4 +35,5 @@ export function testBench(wish: Partial<BenchMeterOptions> = {}): TestBench {
   return { meter, events, failures, count: (kind) => events.filter((event) => event.kind === kind).length };
 }
 
-export const HOUR_MS = 3_600_000;
+/** In milliseconds. */
+export const HOUR = 3_600_000;

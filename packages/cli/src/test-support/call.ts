@@ -39,16 +39,21 @@ export function testFolder(): { readonly path: string; readonly remove: () => vo
 export function start(folder: string, args: readonly string[], env: Shell['env'] = {}): Running {
   const [stdout, stderr] = [collected(), collected()];
   const interruption = new AbortController();
-  let onLine: (line: string) => void = () => undefined;
+  // What is said before anybody listens waits, as in a pipe.
+  const early: string[] = [];
+  let onLine: (line: string) => void = (line) => void early.push(line);
   const input: LineInput = {
     wantsPrompt: () => false,
-    start: (hear) => (onLine = hear),
+    start: (hear) => {
+      onLine = hear;
+      for (const line of early) hear(line);
+    },
     stop: () => (onLine = () => undefined),
   };
   const shell: Shell = {
     stdout: stdout.terminal,
     stderr: stderr.terminal,
-    input: () => input,
+    input: async () => await Promise.resolve(input),
     env,
     folder,
     nowMs: () => performance.now(),
