@@ -1,7 +1,7 @@
 /** A bench for tests of boot: two images in a model format, a meter that holds the first, and the steps to the second. */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { FlashError, PowerLost } from '../errors.js';
+import { PowerLost } from '../errors.js';
 import type { FaultPlan } from '../flash/fault-plan.js';
 import type { FlashGeometry, FlashLayout } from '../flash/flash-port.js';
 import { planLayout } from '../flash/layout-plan.js';
