@@ -10,7 +10,7 @@ import { provision, readIdentity } from '../meter/identity.js';
 import { SecurityLog } from '../meter/security-log.js';
 import { boot } from './boot.js';
 import { AUTHORISATION, crypto, IDENTITY, ports, sha256 } from './boot-bench.test-support.js';
-import type { BootPorts } from './boot-crypto.js';
+import type { BootPorts, ImageHeader } from './boot-crypto.js';
 import {
   confirmTrial,
   discardStaged,
@@ -323,31 +323,35 @@ describe('the second look', () => {
     const state = readBootState(flash, crypto);
     const run = runOf('confirmed', 0);
     const known = identity();
-    expect(lookAgain(ports, state, run, known)).toBe(RUN_GRANTED);
+    expect(lookAgain(flash, ports, state, run, known)).toBe(RUN_GRANTED);
     const image = run.image.slice();
     image[4000]! ^= 1;
     const confirmed = state.confirmed!;
-    const unsigned = { ...run.header, check: () => false };
-    const throwing = {
-      ...run.header,
-      check: (): boolean => {
-        throw new Error('boom');
-      },
+    // The header is read anew: what the first look took for it counts for nothing.
+    const saying = (changes: Partial<ImageHeader>): BootPorts => ({
+      ...ports,
+      readImageHeader: () => ({ ...run.header, ...changes }),
+    });
+    const boom = (): boolean => {
+      throw new Error('boom');
     };
     const answers = [
-      lookAgain(ports, state, { ...run, image }, known),
-      lookAgain(ports, state, { ...run, image: run.image.subarray(0, 4999) }, known),
-      lookAgain(ports, state, { ...run, slot: 1 }, known),
-      lookAgain(ports, state, { ...run, phase: 'fallback' }, known),
-      lookAgain(ports, state, { ...run, phase: 'trial' }, known),
-      lookAgain(ports, state, { ...run, header: unsigned }, known),
-      lookAgain(ports, state, { ...run, header: throwing }, known),
-      lookAgain(ports, { ...state, confirmed: { ...confirmed, securityCounter: 2 } }, run, known),
-      lookAgain(ports, { ...state, confirmed: { ...confirmed, imageHash: new Uint8Array(32) } }, run, known),
-      lookAgain(ports, state, run, { ...known, hardwareVersion: 0x1_0000 }),
-      lookAgain(ports, state, run, { ...known, imageType: 2 }),
-      lookAgain(ports, state, run, { ...known, manufacturerCode: 1 }),
-      lookAgain(ports, { ...state, confirmed: undefined } as unknown as BootState, run, known),
+      lookAgain(flash, ports, state, { ...run, image }, known),
+      lookAgain(flash, ports, state, { ...run, image: run.image.subarray(0, 4999) }, known),
+      lookAgain(flash, ports, state, { ...run, slot: 1 }, known),
+      lookAgain(flash, ports, state, { ...run, phase: 'fallback' }, known),
+      lookAgain(flash, ports, state, { ...run, phase: 'trial' }, known),
+      lookAgain(flash, saying({ check: () => false }), state, run, known),
+      lookAgain(flash, saying({ check: boom }), state, run, known),
+      lookAgain(flash, saying({ imageBytes: 4999 }), state, run, known),
+      lookAgain(flash, { ...ports, readImageHeader: () => undefined }, state, run, known),
+      lookAgain(flash, ports, state, run, undefined),
+      lookAgain(flash, ports, { ...state, confirmed: { ...confirmed, securityCounter: 2 } }, run, known),
+      lookAgain(flash, ports, { ...state, confirmed: { ...confirmed, imageHash: new Uint8Array(32) } }, run, known),
+      lookAgain(flash, ports, state, run, { ...known, hardwareVersion: 0x1_0000 }),
+      lookAgain(flash, ports, state, run, { ...known, imageType: 2 }),
+      lookAgain(flash, ports, state, run, { ...known, manufacturerCode: 1 }),
+      lookAgain(flash, ports, { ...state, confirmed: undefined } as unknown as BootState, run, known),
     ];
     for (const answer of answers) expect(answer).not.toBe(RUN_GRANTED);
   });
@@ -358,9 +362,9 @@ describe('the second look', () => {
     const { state } = boot(flash, ports);
     const run = runOf('trial', 1);
     const starts = (bootCount: number): BootState => ({ ...state, trial: { ...state.trial!, bootCount } });
-    expect(lookAgain(ports, starts(TRIAL_STARTS_MAX), run, identity())).toBe(RUN_GRANTED);
-    expect(lookAgain(ports, starts(TRIAL_STARTS_MAX + 1), run, identity())).not.toBe(RUN_GRANTED);
-    expect(lookAgain(ports, starts(0), run, identity())).not.toBe(RUN_GRANTED);
+    expect(lookAgain(flash, ports, starts(TRIAL_STARTS_MAX), run, identity())).toBe(RUN_GRANTED);
+    expect(lookAgain(flash, ports, starts(TRIAL_STARTS_MAX + 1), run, identity())).not.toBe(RUN_GRANTED);
+    expect(lookAgain(flash, ports, starts(0), run, identity())).not.toBe(RUN_GRANTED);
   });
 
   it('keeps an image from running that only the first look lets pass', () => {

@@ -150,9 +150,9 @@ function verify(
 }
 
 /** What does not pass the second look does not run at this boot, and changes nothing. */
-function gated({ ports, identity }: Device, before: BootState, decision: Decision): Decision {
+function gated({ flash, ports, identity }: Device, before: BootState, decision: Decision): Decision {
   const { run, state } = decision;
-  if (run === undefined || lookAgain(ports, state, run, identity) === RUN_GRANTED) return decision;
+  if (run === undefined || lookAgain(flash, ports, state, run, identity) === RUN_GRANTED) return decision;
   return { step: 'boot', state: before, run: undefined, verificationFailed: true };
 }
 

@@ -1,12 +1,14 @@
 /**
- * The second look at what is about to run. It shares neither code nor expectation with the first one (slot.ts), so that
+ * The second look at what is about to run. It reads the header anew and shares no expectation with the first one (slot.ts), so that
  * one decision gone wrong in either of them, by a glitch or by a mistake, does not start an image that does not verify.
  */
 import { TRIAL_STARTS_MAX } from '@smets1/protocol';
+import type { FlashPort } from '../flash/flash-port.js';
 import type { DeviceIdentity } from '../meter/identity.js';
 import type { BootPorts, ImageHeader } from './boot-crypto.js';
 import type { BootState, SlotIndex } from './boot-state.js';
 import { floorOf } from './boot-state.js';
+import { readHeaderOf } from './slot.js';
 
 /** What boot has decided to run. */
 export interface Run {
@@ -32,19 +34,27 @@ export const RUN_GRANTED: number = Object.values(SHARES).reduce((sum, share) => 
  * {@link RUN_GRANTED}, or anything else where the image is not what the state names.
  * @param state - With the trial's count as it will be recorded.
  */
-export function lookAgain(ports: BootPorts, state: BootState, run: Run, identity: DeviceIdentity | undefined): number {
-  const { header, image } = run;
+export function lookAgain(
+  flash: FlashPort,
+  ports: BootPorts,
+  state: BootState,
+  run: Run,
+  identity: DeviceIdentity | undefined,
+): number {
+  const { image } = run;
+  const header = readHeaderOf(flash, ports, run.slot);
+  if (header === undefined) return 0;
   const named = namedBy(state, run);
   let granted = 0;
   if (named !== undefined && named.slot === run.slot) granted += SHARES.named;
   if (named !== undefined && differingBits(ports.crypto.sha256([image]), named.imageHash) === 0) {
     granted += SHARES.digest;
   }
-  if (image.length === header.imageBytes && isSigned(ports, run)) granted += SHARES.signed;
+  if (image.length === header.imageBytes && isSigned(ports, header, image)) granted += SHARES.signed;
   // The image before the confirmed one is below the floor as it is; its hash is what names it.
   const floor = run.phase === 'fallback' ? 0 : floorOf(state);
   if (header.securityCounter - floor >= 0) granted += SHARES.floor;
-  if (identity === undefined || foreignness(header, identity) === 0) granted += SHARES.device;
+  if (identity !== undefined && foreignness(header, identity) === 0) granted += SHARES.device;
   return granted;
 }
 
@@ -62,7 +72,7 @@ function namedBy(
   }
 }
 
-function isSigned(ports: BootPorts, { header, image }: Run): boolean {
+function isSigned(ports: BootPorts, header: ImageHeader, image: Uint8Array): boolean {
   try {
     return header.check(ports.crypto, [image]);
   } catch {
