@@ -24,6 +24,12 @@ const steps = [
     command: ['/usr/bin/python3', '-m', 'unittest', 'discover', '-s', 'test/interop/python'],
     minutesMax: 3,
   },
+  {
+    kind: 'check',
+    name: 'simulation',
+    command: ['npm', 'run', '--silent', 'simulate', '--', '--tier', 'Q', '--total', '240'],
+    minutesMax: 10,
+  },
   { kind: 'check', name: 'corruption', command: ['npm', 'run', '--silent', 'check:corruption'], minutesMax: 5 },
 ];
 
