@@ -125,6 +125,12 @@ export const RESTART_DELAY_MS = 200;
 export const SELF_TEST_MS = 300;
 /** Times that a block is read back before it counts as stored. */
 export const READ_BACKS = 3;
+/** A slot is made ready in shares, so that the meter can say BUSY between two of them: no share erases for longer than this. */
+export const ERASE_SHARE_MS = 250;
+/** The same where an erase takes no time. */
+export const ERASES_PER_SHARE_MAX = 32;
+/** Sectors of a slot that a power cut may cause to be erased once more. */
+export const ERASES_PER_RECORD_MAX = 16;
 /** An image that crashes does so this long after its start. */
 export const CRASH_MS = 50;
 /** The watchdog resets an image that has not fed it for so long. */
@@ -133,11 +139,7 @@ export const WATCHDOG_MS = 2_000;
 export const CRASHES_MAX = 3;
 /** When a host that was told BUSY for its offer is asked to come again. */
 export const BUSY_OFFER_ETA_MS = 200;
-/** How often the register is brought up to date when nothing else wakes the meter. */
-export const METERING_INTERVAL_MS = 60_000;
 /** Octets of open blocks that the firmware has room for. */
 export const WINDOW_BYTES_DEFAULT = 65_536;
 /** Alerts that wait for somebody to hear them. */
 export const ALERTS_WAITING_MAX = 16;
-/** Energy of a step is counted in whole watt-seconds; steps are cut at this length, so that no clock jump overflows a register. */
-export const METERING_STEP_MS_MAX = 86_400_000;

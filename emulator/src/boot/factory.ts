@@ -53,9 +53,12 @@ export function factoryInstall(
  */
 export function eraseSlot(flash: FlashPort, slot: SlotIndex, imageBytes: number): void {
   const region = slotRegion(flash, slot);
-  for (const sector of region.sectors) {
-    if (sector.offsetBytes < IMAGE_OFFSET_BYTES + imageBytes) eraseWhole(region, sector);
-  }
+  for (const sector of slotSectors(region, imageBytes)) eraseWhole(region, sector);
+}
+
+/** The sectors that the header and an image of this size take, from the first of the slot on. */
+export function slotSectors(region: FlashRegion, imageBytes: number): readonly Sector[] {
+  return region.sectors.filter(({ offsetBytes }) => offsetBytes < IMAGE_OFFSET_BYTES + imageBytes);
 }
 
 /** @throws FlashError `worn` where the sector does not come out erased; PowerLost */

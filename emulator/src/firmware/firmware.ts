@@ -9,7 +9,6 @@ import {
   checkOffer,
   decodeHostMessage,
   encodeMeterMessage,
-  equalOctets,
   isComplete,
   runTask,
   signOutcome,
@@ -36,7 +35,7 @@ import type { BootState } from '../boot/boot-state.js';
 import { IMAGE_OFFSET_BYTES, slotRegion, verifySlot } from '../boot/slot.js';
 import { FlashError } from '../errors.js';
 import type { FlashPort } from '../flash/flash-port.js';
-import { READ_BACKS } from '../limits.js';
+import { ERASE_SHARE_MS, ERASES_PER_SHARE_MAX, READ_BACKS } from '../limits.js';
 import type { DeviceIdentity } from '../meter/identity.js';
 import { SECURITY_CODES } from '../meter/security-log.js';
 import type { DeviceQuirks } from '../profiles/device-profile.js';
@@ -45,6 +44,7 @@ import { conductOf, spoilRecords, type Conduct, type FirmwareBehaviour } from '.
 import { activationMemory, deviceFacts } from './device-facts.js';
 import { Gate } from './gate.js';
 import { offerOf } from './image-header.js';
+import { readsAs } from './slot-pages.js';
 import { StagingStore } from './staging-store.js';
 
 export interface FirmwareTimings {
@@ -87,6 +87,8 @@ export class Firmware {
   #outbox: Uint8Array[] = [];
   /** Blocks of the held image whose sectors were erased because flash did not hold them, since the start. */
   readonly #reclaimed = new Set<number>();
+  /** When a slot that is being made ready got its last share. */
+  #preparedAtMs: number | undefined;
   #restart: { readonly atMs: number; readonly cause: RestartCause } | undefined;
   #confirmAtMs: number | undefined;
   #linkDropped = false;
@@ -120,7 +122,9 @@ export class Firmware {
   /** When {@link tick} is owed; undefined while nothing waits. */
   get wakeAtMs(): number | undefined {
     const receiverAtMs = this.#isMute ? undefined : wakeReceiverAtMs(this.#receiver);
-    const times = [this.#restart?.atMs, this.#confirmAtMs, receiverAtMs].filter((at) => at !== undefined);
+    const times = [this.#restart?.atMs, this.#confirmAtMs, this.#preparedAtMs, receiverAtMs].filter(
+      (at) => at !== undefined,
+    );
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -146,6 +150,8 @@ export class Firmware {
   tick(nowMs: number): readonly Uint8Array[] {
     if (this.#confirmAtMs !== undefined && nowMs >= this.#confirmAtMs) this.#endOfSelfTest(nowMs);
     if (!this.#isMute) this.#run({ kind: 'tick' }, nowMs);
+    const prepared = this.#preparedAtMs === undefined ? undefined : this.#prepareOn(nowMs);
+    if (prepared !== undefined) this.#run(prepared, nowMs);
     return this.#taken();
   }
 
@@ -183,8 +189,7 @@ export class Firmware {
           result: runTask(checkOffer(effect.offer, trust.manufacturer, this.#booted.epoch), crypto),
         };
       case 'prepare':
-        this.#reclaimed.clear();
-        return { kind: 'prepared', held: this.#onFlash(() => this.#staging?.prepare(effect.image)) };
+        return this.#prepare(effect.image, nowMs);
       case 'check-block': {
         const { manifest, manifestDigest, manufacturerKey } = effect.image;
         const task = verifyBlock(
@@ -252,6 +257,24 @@ export class Firmware {
     }
   }
 
+  #prepare(image: ImageOffer, nowMs: number): ReceiverInput | undefined {
+    this.#reclaimed.clear();
+    const staging = this.#staging;
+    if (staging === undefined || !this.#did(() => staging.prepare(image))) return { kind: 'prepared', held: undefined };
+    return this.#prepareOn(nowMs);
+  }
+
+  /** A share of it; undefined while more is to be done, by a tick each, between which whoever asks hears BUSY. */
+  #prepareOn(nowMs: number): ReceiverInput | undefined {
+    const { timings } = this.#ports.flash.layout.geometry;
+    const shareMax = timings === undefined ? Infinity : Math.floor((ERASE_SHARE_MS * 1000) / timings.eraseUsPerSector);
+    const erasesMax = Math.max(1, Math.min(shareMax, ERASES_PER_SHARE_MAX));
+    const done = this.#onFlash(() => ({ held: this.#staging!.prepareOn(erasesMax) }));
+    const isMore = done !== undefined && done.held === undefined;
+    this.#preparedAtMs = isMore ? nowMs : undefined;
+    return isMore ? undefined : { kind: 'prepared', held: done?.held };
+  }
+
   /** Undefined where blocks had to be given up: their host finds no session, offers again, and is told what is missing. */
   #store({ block, offsetBytes, payload }: Extract<ReceiverEffect, { kind: 'store-block' }>): ReceiverInput | undefined {
     const staging = this.#staging!;
@@ -268,9 +291,7 @@ export class Firmware {
   /** More than once: cells that lost their power while they were programmed may read so now and otherwise the next time. */
   #readsBack(offsetBytes: number, payload: Uint8Array): boolean {
     const region = slotRegion(this.#ports.flash, this.#booted.spareSlot!);
-    for (let read = 0; read < READ_BACKS; read++)
-      if (!equalOctets(region.read(IMAGE_OFFSET_BYTES + offsetBytes, payload.length), payload)) return false;
-    return true;
+    return readsAs(region, IMAGE_OFFSET_BYTES + offsetBytes, payload, READ_BACKS);
   }
 
   /** One buffer for the messages of all blocks of an image. */

@@ -3,12 +3,11 @@
  * their sectors are about to be erased; `cleared` that the erase has ended. Both are a record of blocks
  * (docs/FLASH-FILE.md §7.1) under another type.
  */
-import { blocksRecords, type HeldImage } from '@smets1/protocol';
+import { blocksRecords, STAGING_RECORD_BYTES_MAX, type HeldImage } from '@smets1/protocol';
 import { sameOctets } from '../octets.js';
 
 const TYPES = { blocks: 0x4e, lost: 0x72, cleared: 0x8d } as const;
 const AT = { type: 0, firstBlock: 2, instance: 4, bits: 8 } as const;
-const RECORD_BYTES = 40;
 
 /** As few records as give up all of `blocks`. */
 export function lostRecords(held: HeldImage, blocks: readonly number[]): readonly Uint8Array[] {
@@ -39,7 +38,7 @@ export function withoutLost(log: readonly Uint8Array[]): Unlost {
   let records: Uint8Array[] = [];
   let lost: Uint8Array[] = [];
   for (const record of log) {
-    const isOfBlocks = record.length === RECORD_BYTES;
+    const isOfBlocks = record.length === STAGING_RECORD_BYTES_MAX;
     if (isOfBlocks && record[AT.type] === TYPES.lost) {
       records = records.map((earlier) => without(earlier, record));
       if (!lost.some((known) => sameOctets(known, record))) lost.push(record);
@@ -53,11 +52,11 @@ export function withoutLost(log: readonly Uint8Array[]): Unlost {
 }
 
 function without(claims: Uint8Array, lost: Uint8Array): Uint8Array {
-  if (claims[AT.type] !== TYPES.blocks || claims.length !== RECORD_BYTES) return claims;
+  if (claims[AT.type] !== TYPES.blocks || claims.length !== STAGING_RECORD_BYTES_MAX) return claims;
   if (!sameOctets(claims.subarray(AT.instance, AT.bits), lost.subarray(AT.instance, AT.bits))) return claims;
   const rest = claims.slice();
   const firstBlock = firstBlockOf(claims);
-  for (let bit = 0; bit < (RECORD_BYTES - AT.bits) * 8; bit++) {
+  for (let bit = 0; bit < (STAGING_RECORD_BYTES_MAX - AT.bits) * 8; bit++) {
     if (names(lost, firstBlock + bit)) rest[AT.bits + (bit >> 3)]! &= ~(1 << (bit & 7));
   }
   return rest;

@@ -17,17 +17,18 @@ import {
   type ImageOffer,
 } from '@smets1/protocol';
 import { FlashError } from '../errors.js';
-import { discardStaged, recordStaged } from '../boot/boot-records.js';
+import { discardStaged, readBootState, recordStaged } from '../boot/boot-records.js';
 import type { BootCrypto } from '../boot/boot-crypto.js';
 import type { BootState, SlotIndex } from '../boot/boot-state.js';
-import { eraseSlot, eraseWhole } from '../boot/factory.js';
-import { IMAGE_OFFSET_BYTES, readSlotHeader, slotRegion, writeSlotHeader } from '../boot/slot.js';
-import type { FlashPort, FlashRegion } from '../flash/flash-port.js';
+import { eraseWhole, slotSectors } from '../boot/factory.js';
+import { IMAGE_OFFSET_BYTES, readSlotHeader, slotHeaderOctets, slotRegion } from '../boot/slot.js';
+import type { FlashPort } from '../flash/flash-port.js';
 import { RecordLog } from '../flash/record-log.js';
-import { PROGRAM_PAGE_BYTES, WEAK_READS } from '../limits.js';
-import { isFilled, sameOctets } from '../octets.js';
+import { sameOctets } from '../octets.js';
 import { blobOf } from './image-header.js';
 import { clearedRecord, lostRecords, names, withoutLost } from './lost-blocks.js';
+import { pageKind, pagesOf, wholeOf } from './slot-pages.js';
+import { SlotPreparation, preparationIn, preparingRecord, type PreparationNote } from './slot-preparation.js';
 
 const STAGING_LOG = { logId: 4, payloadBytes: STAGING_RECORD_BYTES_MAX } as const;
 
@@ -44,6 +45,10 @@ export class StagingStore {
   #held: HeldImage | undefined;
   /** Records of blocks that were given up and whose sectors are not known to have been erased since. */
   #lost: readonly Uint8Array[];
+  /** The last record of a slot preparation that has not ended. */
+  #preparing: PreparationNote | undefined;
+  /** The same, since power came back, and the image that it is for. */
+  #job: { readonly image: ImageOffer; readonly slot: SlotPreparation } | undefined;
 
   constructor(
     flash: FlashPort,
@@ -56,11 +61,14 @@ export class StagingStore {
     this.#slot = slot;
     this.#log = new RecordLog([flash.partition('staging')], STAGING_LOG, crypto.crc32);
     const { records, lost } = withoutLost(this.#log.records.map(({ payload }) => payload));
-    this.#lost = lost;
+    const prepared = preparationIn(records);
+    this.#preparing = prepared.preparing;
     const blob = readSlotHeader(flash, crypto, slot);
     const { held, lastInstance } = recoverHeld(records, blob && readOffer(blob));
-    this.#held = held;
-    this.#lastInstance = lastInstance;
+    // What was held before a preparation began is gone with its first erase.
+    this.#held = this.#preparing === undefined ? held : undefined;
+    this.#lost = this.#preparing === undefined ? lost : [];
+    this.#lastInstance = Math.max(lastInstance, prepared.lastInstance);
   }
 
   /** Blocks of the largest image whose whole map fits into one sector of the log, where it goes when the ring turns. */
@@ -74,21 +82,41 @@ export class StagingStore {
   recovered(state: BootState): HeldImage | undefined {
     const held = this.#held;
     if (held === undefined || !held.sealed) return held;
-    const { staged } = state;
-    const known =
-      staged !== undefined && staged.slot === this.#slot && equalOctets(staged.manifestDigest, held.manifestDigest);
-    return known ? held : { ...held, sealed: false };
+    return this.#isStaged(state, held) ? held : { ...held, sealed: false };
   }
 
-  /** Forgets what was held, erases the slot, writes the offer; only the last of it, the begin record, makes it count. */
-  prepare(image: ImageOffer): HeldImage {
-    this.drop();
-    eraseSlot(this.#flash, this.#slot, image.manifest.imageBytes);
-    writeSlotHeader(this.#flash, this.#crypto, this.#slot, blobOf(image));
-    const held = beginHeld(image, this.#lastInstance + 1);
-    this.#lastInstance = held.instance;
+  /**
+   * Forgets what was held, and begins to make the slot ready for an image; or goes on where a cut has stopped the same.
+   * {@link prepareOn} does the work.
+   */
+  prepare(image: ImageOffer): void {
+    discardStaged(this.#flash, this.#crypto);
+    const { manifest, manifestDigest } = image;
+    const region = slotRegion(this.#flash, this.#slot);
+    if (this.#preparing === undefined || !equalOctets(this.#preparing.manifestDigest, manifestDigest)) {
+      const sectorsLeft = slotSectors(region, manifest.imageBytes).length;
+      const note = { instance: this.#lastInstance + 1, manifestDigest, sectorsLeft };
+      this.#note(note);
+      // Where a cut in the next record may damage this one: the same image begun again must not find its old blocks.
+      if (!this.#log.isGuarded) this.#note(note);
+    }
+    const headerOctets = slotHeaderOctets(region, this.#crypto, blobOf(image));
+    const task = { region, imageBytes: manifest.imageBytes, headerOctets, note: this.#note.bind(this) };
+    this.#job = { image, slot: new SlotPreparation(task, this.#preparing!) };
+  }
+
+  /**
+   * A share of what {@link prepare} began; only the last of it, the begin record, makes the image count.
+   * @param erasesMax - Sectors that it may erase; 1 or more
+   * @returns what is held then; undefined while more is to be done
+   */
+  prepareOn(erasesMax: number): HeldImage | undefined {
+    if (this.#job?.slot.step(erasesMax) !== true) return undefined;
+    const held = beginHeld(this.#job.image, this.#lastInstance);
     this.#append(beginRecord(held));
     this.#held = held;
+    this.#preparing = undefined;
+    this.#job = undefined;
     return held;
   }
 
@@ -99,11 +127,16 @@ export class StagingStore {
    */
   storeBlock(offsetBytes: number, payload: Uint8Array): void {
     const region = slotRegion(this.#flash, this.#slot);
-    for (const { at, octets } of pagesOf(region, offsetBytes, payload)) {
-      const kind = pageKind(region, at, octets);
+    const whole = wholeOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload);
+    if (pageKind(region, whole) === 'erased') {
+      region.program(whole.at, whole.octets);
+      return;
+    }
+    for (const page of pagesOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload)) {
+      const kind = pageKind(region, page);
       if (kind === 'spoilt')
-        throw new FlashError('not-erased', `octets at ${at} of the slot are those of a cut program`);
-      if (kind === 'erased') region.program(at, octets);
+        throw new FlashError('not-erased', `octets at ${page.at} of the slot are those of a cut program`);
+      if (kind === 'erased') region.program(page.at, page.octets);
     }
   }
 
@@ -115,7 +148,9 @@ export class StagingStore {
     ) {
       return true;
     }
-    return pagesOf(region, offsetBytes, payload).some(({ at, octets }) => pageKind(region, at, octets) === 'spoilt');
+    if (pageKind(region, wholeOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload)) === 'erased') return false;
+    const pages = pagesOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload);
+    return pages.some((page) => pageKind(region, page) === 'spoilt');
   }
 
   /**
@@ -166,7 +201,9 @@ export class StagingStore {
   /** Boot is told first: an image sealed here and unknown there would be one that cannot be activated. */
   seal(held: HeldImage): void {
     const { manifestDigest, manifest } = held;
-    recordStaged(this.#flash, this.#crypto, { slot: this.#slot, manifestDigest, imageHash: manifest.imageHash });
+    // Where power stays on for no more than that record, it must not be written for ever: once is enough.
+    if (!this.#isStaged(readBootState(this.#flash, this.#crypto), held))
+      recordStaged(this.#flash, this.#crypto, { slot: this.#slot, manifestDigest, imageHash: manifest.imageHash });
     this.#append(sealedRecord(held));
     this.#held = { ...held, sealed: true };
   }
@@ -182,6 +219,18 @@ export class StagingStore {
     this.#lost = [];
   }
 
+  #isStaged({ staged }: BootState, { manifestDigest }: HeldImage): boolean {
+    return staged !== undefined && staged.slot === this.#slot && equalOctets(staged.manifestDigest, manifestDigest);
+  }
+
+  #note(note: PreparationNote): void {
+    this.#append(preparingRecord(note));
+    this.#preparing = note;
+    this.#lastInstance = note.instance;
+    this.#held = undefined;
+    this.#lost = [];
+  }
+
   /** Blocks of the held image that have an octet in this stretch of it. */
   #blocksIn(offsetBytes: number, lengthBytes: number): readonly number[] {
     if (this.#held === undefined) return [];
@@ -192,51 +241,10 @@ export class StagingStore {
   }
 
   #append(record: Uint8Array): void {
-    this.#log.append(record, () => [...this.#lost, ...snapshotRecords(this.#held)]);
+    const noted = this.#preparing === undefined ? [] : [preparingRecord(this.#preparing)];
+    this.#log.append(record, () => [...this.#lost, ...noted, ...snapshotRecords(this.#held)]);
   }
 }
 
 /** A sector of the log takes its header, the record that turned the ring, and one more. */
 const RECORDS_SPARE = 3;
-
-interface Page {
-  /** Offset in the slot. */
-  readonly at: number;
-  readonly octets: Uint8Array;
-}
-
-/** The block as it is programmed: page by page, the last one filled up to whole granules with erased octets. */
-function pagesOf(region: FlashRegion, offsetBytes: number, payload: Uint8Array): readonly Page[] {
-  const { granuleBytes } = region;
-  const padded = paddedFor(region, payload);
-  const pageBytes = Math.max(granuleBytes, PROGRAM_PAGE_BYTES - (PROGRAM_PAGE_BYTES % granuleBytes));
-  const pages: Page[] = [];
-  for (let from = 0; from < padded.length;) {
-    const at = IMAGE_OFFSET_BYTES + offsetBytes + from;
-    const to = Math.min(padded.length, from + pageBytes - (at % pageBytes));
-    pages.push({ at, octets: padded.subarray(from, to) });
-    from = to;
-  }
-  return pages;
-}
-
-/** What stands where a page goes. What was there before is looked at more than once: a cut may have left it undecided. */
-function pageKind(region: FlashRegion, at: number, octets: Uint8Array): 'erased' | 'same' | 'spoilt' {
-  const there = region.read(at, octets.length);
-  if (isFilled(there, 0, there.length, region.erasedValue)) {
-    return sameOctets(region.read(at, octets.length), there) ? 'erased' : 'spoilt';
-  }
-  for (let reads = 0; reads < WEAK_READS; reads++) {
-    if (!sameOctets(region.read(at, octets.length), octets)) return 'spoilt';
-  }
-  return 'same';
-}
-
-/** The payload in whole granules, its end as erased flash. */
-function paddedFor({ granuleBytes, erasedValue }: FlashRegion, payload: Uint8Array): Uint8Array {
-  if (payload.length % granuleBytes === 0) return payload;
-  const padded = new Uint8Array(Math.ceil(payload.length / granuleBytes) * granuleBytes);
-  padded.fill(erasedValue, payload.length);
-  padded.set(payload);
-  return padded;
-}

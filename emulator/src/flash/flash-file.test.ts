@@ -2,27 +2,16 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { boot } from '../boot/boot.js';
-import type { BootPorts } from '../boot/boot-crypto.js';
+import { crypto, IDENTITY, ports, sha256 } from '../boot/boot-bench.test-support.js';
 import { confirmTrial, recordActivation, recordStaged } from '../boot/boot-records.js';
 import { factoryInstall, writeSlotImage } from '../boot/factory.js';
-import { modelImage, modelReader } from '../boot/model-image.test-support.js';
+import { modelImage } from '../boot/model-image.test-support.js';
 import { verifySlot, writeSlotHeader } from '../boot/slot.js';
 import { FlashFileError, PowerLost } from '../errors.js';
+import { provision } from '../meter/identity.js';
 import type { FlashBacking, FlashGeometry, FlashLayout } from './flash-port.js';
 import { DEFAULT_LAYOUT, planLayout } from './layout-plan.js';
 import { createFlash, loadFlash } from './nor-flash.js';
-
-const sha256 = (chunks: readonly Uint8Array[]): Uint8Array => {
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
-  return new Uint8Array(hash.digest());
-};
-const ports: BootPorts = {
-  crypto: { sha256, crc32, verify: () => true },
-  readImageHeader: modelReader(sha256),
-  timestampS: 1,
-};
-const { crypto } = ports;
 
 /** A file in memory that remembers what was written to it. */
 class MemoryFile implements FlashBacking {
@@ -119,6 +108,7 @@ describe.each(GEOMETRIES)('a flash file, granule $granuleBytes, erased $erasedVa
   it('shows a stranger the image that runs, its length and hash, before and after an update', () => {
     const file = new MemoryFile();
     const flash = createFlash(layout, { backing: file, crc32 });
+    provision(flash, crc32, IDENTITY);
     factoryInstall(flash, ports, OLD);
     expect(activeImage(file.octets)).toMatchObject({ slot: 0, version: 1 });
     expect(Buffer.compare(activeImage(file.octets).image, OLD.image)).toBe(0);
@@ -147,6 +137,7 @@ describe.each(GEOMETRIES)('a flash file, granule $granuleBytes, erased $erasedVa
   it('gives back the same flash, which goes on writing into the file', () => {
     const file = new MemoryFile();
     const flash = createFlash(layout, { backing: file, crc32 });
+    provision(flash, crc32, IDENTITY);
     factoryInstall(flash, ports, OLD);
     // As a host reads it: a Buffer that starts anywhere in its memory and may change afterwards.
     const octets = Buffer.concat([Buffer.alloc(3), file.octets]).subarray(3);
