@@ -15,6 +15,10 @@ is_there() {
     socat) command -v socat ;;
     u-boot-qemu) [ -s /usr/lib/u-boot/qemu_arm/u-boot.bin ] && [ -s /usr/lib/u-boot/qemu_arm64/u-boot.bin ] ;;
     python3) [ -x /usr/bin/python3 ] ;;
+    spin) command -v spin ;;
+    # The model checker writes a search in C, which is then compiled.
+    gcc) command -v gcc ;;
+    libc6-dev) [ -e /usr/include/stdio.h ] ;;
     python3-cryptography) /usr/bin/python3 -c 'import cryptography.hazmat.primitives.asymmetric.ec' ;;
     *)
       echo "setup: no such package in this project's list: $1" >&2
@@ -29,7 +33,7 @@ if [ "${1:-}" = --best-effort ]; then
   shift
 fi
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography)
+[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev)
 
 find_missing() {
   missing=()

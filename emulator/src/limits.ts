@@ -143,3 +143,6 @@ export const BUSY_OFFER_ETA_MS = 200;
 export const WINDOW_BYTES_DEFAULT = 65_536;
 /** Alerts that wait for somebody to hear them. */
 export const ALERTS_WAITING_MAX = 16;
+
+// Octets: from here on comparing four at a time pays for the views that it takes.
+export const WORDWISE_BYTES_MIN = 64;

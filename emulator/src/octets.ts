@@ -1,12 +1,11 @@
-/** From here on comparing four octets at a time pays for the two views that it takes. */
-const WORDWISE_MIN_BYTES = 64;
+import { WORDWISE_BYTES_MIN } from './limits.js';
 
 /** True when both hold the same octets. Not constant-time: for digests and records, not for secrets. */
 export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
   const { length } = a;
   if (length !== b.length) return false;
   let i = 0;
-  if (length >= WORDWISE_MIN_BYTES && (a.byteOffset | b.byteOffset) % 4 === 0) {
+  if (length >= WORDWISE_BYTES_MIN && (a.byteOffset | b.byteOffset) % 4 === 0) {
     const words = wordsOf(a);
     const others = wordsOf(b);
     for (let word = 0; word < words.length; word++) if (words[word] !== others[word]) return false;
@@ -20,7 +19,7 @@ export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
 export function isFilled(octets: Uint8Array, offsetBytes: number, lengthBytes: number, value: number): boolean {
   let i = offsetBytes;
   const end = offsetBytes + lengthBytes;
-  if (lengthBytes >= WORDWISE_MIN_BYTES && (octets.byteOffset + offsetBytes) % 4 === 0) {
+  if (lengthBytes >= WORDWISE_BYTES_MIN && (octets.byteOffset + offsetBytes) % 4 === 0) {
     const words = wordsOf(octets.subarray(offsetBytes, end));
     const filled = Math.imul(value, 0x0101_0101) >>> 0;
     for (let word = 0; word < words.length; word++) if (words[word] !== filled) return false;

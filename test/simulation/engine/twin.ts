@@ -162,6 +162,8 @@ export function liveHistory(
       esme = undefined;
     }
   }
+  // Looking writes as well (what the power coming back owes), and no cut is meant for that.
+  flash.watch(undefined);
   // The last cut may outlast the history: then the meter is looked at once its power is back.
   const lookAtMs = Math.max(atMs, history.untilMs);
   esme ??= startEsme({ flash, crypto: CRYPTO, signer: SIGNER }, optionsOf(history, update), lookAtMs);

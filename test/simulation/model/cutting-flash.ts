@@ -13,7 +13,7 @@ export class CuttingFlash implements FlashPort {
   /** Boot is at work, or about to be. */
   isStarting = false;
   readonly #flash: NorFlash;
-  #isErased = false;
+  #isSlotTouched = false;
 
   constructor(flash: NorFlash) {
     this.#flash = flash;
@@ -21,7 +21,7 @@ export class CuttingFlash implements FlashPort {
 
   /** A frame is about to be heard. */
   listen(): void {
-    this.#isErased = false;
+    this.#isSlotTouched = false;
     this.isStarting = false;
   }
 
@@ -78,11 +78,12 @@ export class CuttingFlash implements FlashPort {
           name,
           name.startsWith('slot') ? (offsetBytes < IMAGE_OFFSET_BYTES ? 'header' : 'store') : 'append',
         );
+        if (name.startsWith('slot')) this.#isSlotTouched = true;
         region.program(offsetBytes, data);
       },
       eraseSector: (index) => {
         this.#before(name, name.startsWith('slot') ? 'erase' : 'append');
-        if (name.startsWith('slot')) this.#isErased = true;
+        if (name.startsWith('slot')) this.#isSlotTouched = true;
         region.eraseSector(index);
       },
     };
@@ -92,11 +93,13 @@ export class CuttingFlash implements FlashPort {
     const [next] = this.cutBefore;
     if (next === undefined || (next === 'start' || next === 'revert') !== this.isStarting) return;
     const where = PLACES[next];
-    // A block that a cut left whole in the slot is not programmed again: the next operation is then its record.
+    // What was done before a cut is not done again: a block that stands whole goes to its record, a slot that was erased to its header.
     const isIt =
       where === undefined
-        ? operation === next || (next === 'store' && name === 'staging')
-        : name.startsWith(where) && (next !== 'drop' || !this.#isErased) && (next !== 'begin' || this.#isErased);
+        ? operation === next || (next === 'store' && name === 'staging') || (next === 'erase' && operation === 'header')
+        : name.startsWith(where) &&
+          (next !== 'drop' || !this.#isSlotTouched) &&
+          (next !== 'begin' || this.#isSlotTouched);
     if (!isIt) return;
     this.cutBefore.shift();
     this.#flash.arm({ cutAt: 1, phase: 'before' });

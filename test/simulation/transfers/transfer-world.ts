@@ -288,9 +288,10 @@ class TransferWorld {
   /** Done was said: then it is so. */
   #judgeDone(result: Extract<SenderResult, { kind: 'done' }>): void {
     if (!result.attested) this.#complaints.push('I8: done without the word of the meter');
+    // Who stands between may have given the meter its permission meanwhile: whether it might run is asked by I3.
     const isThere =
       result.what === 'sealed'
-        ? this.#meter.holdsSealed(this.#nowMs) === 'new'
+        ? this.#meter.holdsSealed(this.#nowMs) === 'new' || this.#meter.runs() === 'new'
         : this.#meter.runs() === 'new' && this.#meter.isConfirmed(this.#nowMs);
     if (!isThere) this.#complaints.push(`I8: "${result.what}" was believed; the meter runs ${this.#meter.runs()}`);
   }

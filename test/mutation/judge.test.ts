@@ -1,0 +1,82 @@
+/** Goal: no mutant survives without a word. Method: reports as Stryker writes them, judged against lists of survivors. */
+import { describe, expect, it } from 'vitest';
+import { judge, placesOfSurvivors, withKilled, type Report } from './judge.js';
+
+const FILE = 'a.ts';
+const report = (status: string): Report => ({
+  files: {
+    [FILE]: {
+      source: 'const x = 1;\n  if (a < b) go();\n',
+      mutants: [
+        {
+          mutatorName: 'EqualityOperator',
+          replacement: 'a <= b',
+          status,
+          location: { start: { line: 2, column: 7 }, end: { line: 2, column: 12 } },
+        },
+      ],
+    },
+  },
+});
+const survivor = {
+  file: FILE,
+  line: 'if (a < b) go();',
+  original: 'a < b',
+  replacement: 'a <= b',
+  reason: 'a and b are never equal here',
+};
+
+describe('a report of mutants', () => {
+  it('is content when all are killed, by an assertion or by time', () => {
+    for (const status of ['Killed', 'Timeout']) {
+      expect(judge(report(status), [])).toEqual({
+        scores: [{ file: FILE, killed: 1, excused: 0, words: 0, all: 1 }],
+        complaints: [],
+      });
+    }
+  });
+
+  it('complains of each survivor that is not listed, by what it changes', () => {
+    for (const status of ['Survived', 'NoCoverage']) {
+      const { complaints } = judge(report(status), []);
+      expect(complaints).toHaveLength(1);
+      expect(complaints[0]).toContain('a <= b');
+    }
+  });
+
+  it('lets one pass that is listed with a reason, wherever its line has moved to', () => {
+    const { complaints, scores } = judge(report('Survived'), [survivor]);
+    expect(complaints).toEqual([]);
+    expect(scores[0]?.excused).toBe(1);
+  });
+
+  it('does not hold the words of a message against the tests, and its codes it does', () => {
+    const mutants = ["'a message for people'", "'badCrc'"].map((original) => ({
+      source: `${original}\n`,
+      mutants: [
+        {
+          mutatorName: 'StringLiteral',
+          replacement: '""',
+          status: 'Survived',
+          location: { start: { line: 1, column: 1 }, end: { line: 1, column: original.length + 1 } },
+        },
+      ],
+    }));
+    const { complaints, scores } = judge({ files: { 'a.ts': mutants[0]!, 'b.ts': mutants[1]! } }, []);
+    expect(scores.map(({ words }) => words)).toEqual([1, 0]);
+    expect(complaints).toHaveLength(1);
+    expect(complaints[0]).toContain('b.ts');
+  });
+
+  it('takes what a second look killed for killed, and asks for that look where something survived', () => {
+    expect(placesOfSurvivors(report('Survived'))).toEqual(['a.ts:2-2']);
+    expect(placesOfSurvivors(report('Killed'))).toEqual([]);
+    expect(judge(withKilled(report('Survived'), report('Killed')), []).complaints).toEqual([]);
+    expect(judge(withKilled(report('Survived'), report('Survived')), []).complaints).toHaveLength(1);
+  });
+
+  it('complains of a listed one that is killed or gone, and of one without a reason', () => {
+    expect(judge(report('Killed'), [survivor]).complaints[0]).toContain('is none');
+    expect(judge(report('Survived'), [{ ...survivor, reason: ' ' }]).complaints[0]).toContain('needs a reason');
+  });
+});

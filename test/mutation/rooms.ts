@@ -1,0 +1,27 @@
+/** What is mutated, and the tests that its mutants have to get past: those beside it and no others, so that a mutant takes seconds. */
+export interface Room {
+  readonly name: string;
+  readonly mutate: readonly string[];
+  readonly tests: readonly string[];
+}
+
+const boot = (name: string): string => `emulator/src/boot/${name}`;
+const pack = (name: string): string => `protocol/src/package/${name}`;
+
+export const ROOMS: readonly Room[] = [
+  {
+    name: 'package',
+    mutate: ['verify.ts', 'container.ts', 'manifest.ts'].map(pack),
+    tests: [pack('*.test.ts')],
+  },
+  {
+    name: 'boot',
+    mutate: ['boot.ts', 'run-gate.ts', 'boot-records.ts', 'boot-state.ts', 'slot.ts', 'state-store.ts'].map(boot),
+    tests: ['boot.test.ts', 'state-store.test.ts'].map(boot),
+  },
+  {
+    name: 'log',
+    mutate: ['emulator/src/flash/record-log.ts'],
+    tests: ['emulator/src/flash/record-log.test.ts'],
+  },
+];
