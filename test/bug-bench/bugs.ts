@@ -55,14 +55,15 @@ export const BUGS: readonly Bug[] = [
     title: 'a slot whose erase was cut short is taken for what it was before',
     goal: 'G16',
     instead:
-      'of log sectors that were half erased four independent looks would each have to fail; of slots only the dropped record speaks',
+      'of log sectors that were half erased four independent looks would each have to fail; of slots only the record of their preparation speaks',
     edits: [
       emulator(
         'firmware/staging-store',
-        `this.drop();
-        eraseSlot(`,
-        `discardStaged(this.#flash, this.#crypto);
-        eraseSlot(`,
+        `const note = { instance: this.#lastInstance + 1, manifestDigest, sectorsLeft };
+            this.#note(note);`,
+        `const note = { instance: this.#lastInstance + 1, manifestDigest, sectorsLeft };
+            this.#preparing = note;
+            this.#lastInstance += 1;`,
       ),
     ],
   },

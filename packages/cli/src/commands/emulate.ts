@@ -187,7 +187,7 @@ interface Ready {
 function sayReady(job: Job, bench: Bench, { flashPath, keys, control }: Ready): void {
   const { meter, doors } = bench.station(MAIN);
   // A cut at its first start leaves it without power, and ready all the same.
-  const view = meter.power.isUp ? meter.view() : undefined;
+  const view = meter.viewIfUp();
   const version = view && versionText(view.runningVersion);
   const name = formatDeviceId(readIdentity(meter.flash.fork(), crc32)!.eui64);
   job.report.event(

@@ -45,6 +45,8 @@ export function clockView({ clock }: Bench): ClockView {
 
 export function stateOf(bench: Bench, { name, meter, doors }: Station): StateView {
   const { power, faults, flash } = meter;
+  // Before the power is looked at: looking at the meter may take it.
+  const firmware = meter.viewIfUp();
   return {
     meter: name,
     meters: bench.stations.map((station) => station.name),
@@ -57,7 +59,7 @@ export function stateOf(bench: Bench, { name, meter, doors }: Station): StateVie
     flashBusyUs: flash.elapsedUs,
     faults: faults.pending,
     struck: Object.fromEntries(Object.entries(flash.struck).filter(([, count]) => count > 0)),
-    firmware: power.isUp ? meter.view() : undefined,
+    firmware,
     flash: reportOf(flash),
   };
 }

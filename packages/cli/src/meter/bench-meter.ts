@@ -41,6 +41,8 @@ export interface BenchMeter {
   readonly flash: NorFlash;
   /** @throws CliError `no-power` */
   view(): EsmeView;
+  /** The same; undefined without power, which may go in what looking at the meter writes. */
+  viewIfUp(): EsmeView | undefined;
   /** What it is asked to do from outside its firmware. @throws CliError `no-power` */
   run<T>(work: (machine: Machine) => T): T;
   /** From now on it speaks on this link; the one before is closed. Without power it hears nothing, and says nothing. */
@@ -131,6 +133,16 @@ class PoweredMeter implements BenchMeter {
 
   view(): EsmeView {
     return this.run(({ esme }) => esme.view(this.clock.time.nowMs()));
+  }
+
+  viewIfUp(): EsmeView | undefined {
+    if (!this.power.isUp) return undefined;
+    try {
+      return this.view();
+    } catch (error) {
+      if (this.power.isUp) throw error;
+      return undefined;
+    }
   }
 
   run<T>(work: (machine: Machine) => T): T {

@@ -2,6 +2,7 @@
  * Goal: what the lever does to a meter is what it does to a real one: without power it is silent, with power it boots from what its flash holds.
  * Method: one meter in memory on a virtual clock.
  */
+import { FlashError } from '@smets1/emulator';
 import { memoryPair } from '@smets1/hardware';
 import { demoKey } from '@smets1/host';
 import { describe, expect, it } from 'vitest';
@@ -119,6 +120,8 @@ describe('a flash that fails', () => {
     }
     meter.power.cut();
     meter.power.on();
+    // Boot runs what is confirmed all the same; what the power coming back owes cannot be written.
+    expect(() => meter.view()).toThrow(FlashError);
     expect(meter.power.state).toMatchObject({ kind: 'halted', code: 'worn' });
     expect(events.at(-1)).toMatchObject({ kind: 'halted' });
     expect(() => meter.view()).toThrow(CliError);
