@@ -162,12 +162,20 @@ describe('a factory image that does nothing but crash', () => {
 });
 
 describe('an image that refuses updates', () => {
-  it('confirms, measures, and refuses every offer: no boot can see that, and nothing in the meter ends it', () => {
+  it('confirms, measures, and refuses every other image: no boot can see that, and nothing in the meter ends it', () => {
     const on = bench('refuse-updates');
     const { result, nowMs } = deliver(on.meter, planOf(NEW, authorise(NEW, 1n)));
     expect(result).toMatchObject({ kind: 'done', what: 'activated' });
     const next = deliver(on.meter, planOf(NEXT, authorise(NEXT, 2n)), nowMs);
     expect(next).toMatchObject({ result: { kind: 'failed', reason: 'refused' }, stats: { dataFrames: 0 } });
     expectRuns(on, NEW, next.nowMs);
+  });
+
+  it('says of itself that it runs: a host that asks again is not told that it failed', () => {
+    const on = bench('refuse-updates');
+    const { nowMs } = deliver(on.meter, planOf(NEW, authorise(NEW, 1n)));
+    const again = deliver(on.meter, planOf(NEW, authorise(NEW, 1n)), nowMs);
+    expect(again).toMatchObject({ result: { kind: 'done', what: 'already-running' }, stats: { dataFrames: 0 } });
+    expectRuns(on, NEW, again.nowMs);
   });
 });

@@ -10,7 +10,7 @@ import { CRASH_MS, WATCHDOG_MS } from '../limits.js';
  * - `lose-link`: runs, but hears and says nothing; its self-test notices that nobody can reach it.
  * - `confirm-then-die`: finds itself well, confirms, and crashes at every start after that.
  * - `corrupt-own-confirm`: instead of confirming it programs garbage over boot's records; the flash driver refuses, and it crashes.
- * - `refuse-updates`: runs and confirms, and refuses every offer from then on.
+ * - `refuse-updates`: runs and confirms, and refuses every other image from then on.
  */
 export type FirmwareBehaviour =
   'healthy' | 'crash-at-boot' | 'hang' | 'lose-link' | 'confirm-then-die' | 'corrupt-own-confirm' | 'refuse-updates';
@@ -34,7 +34,8 @@ export interface Conduct {
   readonly passesSelfTest: boolean;
   /** At the end of its self-test it programs over boot's records. */
   readonly spoilsRecords: boolean;
-  readonly takesOffers: boolean;
+  /** False: no image is ever staged. */
+  readonly takesImages: boolean;
 }
 
 export function conductOf(behaviour: FirmwareBehaviour, isOnTrial: boolean): Conduct {
@@ -52,7 +53,7 @@ export function conductOf(behaviour: FirmwareBehaviour, isOnTrial: boolean): Con
     case 'corrupt-own-confirm':
       return { ...HEALTHY, passesSelfTest: false, spoilsRecords: true };
     case 'refuse-updates':
-      return { ...HEALTHY, takesOffers: false };
+      return { ...HEALTHY, takesImages: false };
   }
 }
 
@@ -61,7 +62,7 @@ const HEALTHY: Conduct = {
   diesAfterMs: undefined,
   passesSelfTest: true,
   spoilsRecords: false,
-  takesOffers: true,
+  takesImages: true,
 };
 
 /** What `corrupt-own-confirm` tries: garbage over every sector of both copies. @throws FlashError `forbidden`, where somebody watches */

@@ -104,7 +104,7 @@ export class Firmware {
       activationMemory(booted.state),
     );
     this.#conduct = this.#conductNow();
-    this.#gate = new Gate(ports.quirks, this.#conduct.takesOffers);
+    this.#gate = new Gate(ports.quirks);
     // What hangs or crashes never comes to the end of its self-test.
     const lives = this.#conduct.diesAfterMs === undefined;
     if (booted.phase === 'trial' && lives) this.#confirmAtMs = nowMs + ports.timings.selfTestMs;
@@ -260,6 +260,8 @@ export class Firmware {
   #prepare(image: ImageOffer, nowMs: number): ReceiverInput | undefined {
     this.#reclaimed.clear();
     const staging = this.#staging;
+    // Asked here and not at the door: an image that takes no other says truly what runs, and that it is on trial.
+    if (!this.#conduct.takesImages) return { kind: 'prepared', held: undefined };
     if (staging === undefined || !this.#did(() => staging.prepare(image))) return { kind: 'prepared', held: undefined };
     return this.#prepareOn(nowMs);
   }

@@ -10,8 +10,8 @@ const heard = (kind: string): Received<HostMessage> => ({
   envelope: { sessionTag: 0, sequence: 1, message: { kind } as unknown as HostMessage },
 });
 
-function met(quirks: DeviceQuirks, kinds: readonly string[], takesOffers = true): readonly string[] {
-  const gate = new Gate(quirks, takesOffers);
+function met(quirks: DeviceQuirks, kinds: readonly string[]): readonly string[] {
+  const gate = new Gate(quirks);
   const word = (answer: GateAnswer): string => (typeof answer === 'string' ? answer : answer.kind);
   return kinds.map((kind) => word(gate.meets(heard(kind))));
 }
@@ -19,7 +19,7 @@ function met(quirks: DeviceQuirks, kinds: readonly string[], takesOffers = true)
 describe('the gate before the receiver', () => {
   it('lets everything pass on a plain meter', () => {
     expect(met({}, [OFFER, 'data', OFFER, 'ping', 'seal', 'activate'])).toEqual(Array(6).fill('passes'));
-    expect(new Gate({ busyEveryOffers: 2 }, true).meets({ kind: 'dropped', fault: 'frame' } as never)).toBe('passes');
+    expect(new Gate({ busyEveryOffers: 2 }).meets({ kind: 'dropped', fault: 'frame' } as never)).toBe('passes');
   });
 
   it('is busy at every n-th offer, whatever comes between', () => {
@@ -48,9 +48,5 @@ describe('the gate before the receiver', () => {
       'passes',
       'lost',
     ]);
-  });
-
-  it('refuses all offers of an image that takes none, and answers everything else', () => {
-    expect(met({}, [OFFER, 'hello', OFFER, 'activate'], false)).toEqual(['refuse', 'passes', 'refuse', 'passes']);
   });
 });

@@ -2,6 +2,7 @@
  * One update over a quiet line, and the power cut at one step of the meter: before it hears a frame or a tick, after it has done all that the
  * frame asks for but before a word of it is on the line, or between two of its words. Then all goes on as it would.
  */
+import type { FaultPlan } from '@smets1/emulator';
 import { TRIAL_STARTS_MAX, type SenderPlan, type SenderResult } from '@smets1/protocol';
 import { PLAYS_BEHAVIOURS, type FirmwareBehaviour } from '../transfers/behaviours.js';
 import { FlashMeter } from '../transfers/flash-meter.js';
@@ -69,6 +70,7 @@ class StepWorld {
   #life = 0;
   #steps = 0;
   #isCut = false;
+  #isSecondDrawn = false;
   #isPlugged = true;
   #runs = 0;
   #events = 0;
@@ -85,12 +87,17 @@ class StepWorld {
       selfTest: (version) => PLAYS_BEHAVIOURS || this.#behaviourOf(version) === 'healthy',
       behaviour: (version) => this.#behaviourOf(version),
       triable: ['new', 'broken', 'later'],
-      drawPlan: () =>
-        this.#isCut && wish.flashCut !== undefined
-          ? { cutAt: wish.flashCut, phase: 'during', seed: wish.flashCut }
-          : undefined,
+      drawPlan: () => this.#drawSecondCut(),
       complain: (invariant, detail) => void this.#complaints.push(`${invariant}: ${detail}`),
     });
+  }
+
+  /** Once: a meter that lost its power at the same operation of every start would be starved, which is another matter. */
+  #drawSecondCut(): FaultPlan | undefined {
+    const { flashCut } = this.#wish;
+    if (!this.#isCut || this.#isSecondDrawn || flashCut === undefined) return undefined;
+    this.#isSecondDrawn = true;
+    return { cutAt: flashCut, phase: 'during', seed: flashCut };
   }
 
   run(): Stepped {
