@@ -334,6 +334,7 @@ describe('a host believes', () => {
     activation: Partial<Outcome> | undefined,
     plan: Partial<SenderPlan> = {},
     attested = true,
+    offer?: (envelope: Envelope<HostMessage>) => MeterMessage,
   ): SenderResult => {
     const signed =
       (given: Partial<Outcome> | undefined, kind: 'sealed' | 'outcome') =>
@@ -345,6 +346,7 @@ describe('a host believes', () => {
     return new LonelyHost(
       planOf({ image, ...plan }),
       until({
+        ...(offer === undefined ? {} : { offer }),
         ping: () => allDurable,
         seal: signed(seal, 'sealed'),
         activate: signed(activation && { kind: 'activation', originatorCounter: 5n, ...activation }, 'outcome'),
@@ -393,6 +395,16 @@ describe('a host believes', () => {
           reason: 'activation-failed',
         });
       }
+    }
+  });
+
+  it('a meter that holds nothing any more only when it has asked anew: the run before may have activated the image', () => {
+    for (const plan of [{}, { authorisation }]) {
+      let offers = 0;
+      const answers = [acceptWith({}), acceptWith({ status: 'running' })];
+      const result = run({ code: 'noImageHeld' }, runs, plan, true, (envelope) => answers[offers++]!(envelope));
+      expect(result).toMatchObject({ kind: 'done', what: 'already-running', outcome: runs });
+      expect(offers).toBe(2);
     }
   });
 

@@ -2,7 +2,8 @@
 import { decodeAuthorisation } from '../authorisation/authorisation.js';
 import type { Outcome } from '../authorisation/outcome.js';
 import { equalOctets } from '../layout/octets.js';
-import { end, event, fail, to } from './asking.js';
+import { SESSIONS_IN_VAIN_MAX } from '../limits.js';
+import { end, event, fail, greetAgain, to } from './asking.js';
 import { afterSealed } from './sending.js';
 import type { PendingRequest, SenderInput, SenderState, SenderStep } from './sender-types.js';
 
@@ -32,6 +33,8 @@ export function onOutcomeChecked(
 function onSealed(state: SenderState, outcome: Outcome, attested: boolean, nowMs: number): SenderStep {
   const image = state.plan.image;
   const held = image !== undefined && equalOctets(outcome.imageHash, image.manifest.imageHash);
+  // Nothing is held any more: an ACTIVATE of the run before this one may have been on its way. Who asks anew is told what runs.
+  if (outcome.code === 'noImageHeld' && state.inVain < SESSIONS_IN_VAIN_MAX) return greetAgain(state, nowMs);
   if (outcome.code !== 'success' || !held) {
     const detail =
       outcome.code === 'success'

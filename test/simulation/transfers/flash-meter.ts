@@ -13,7 +13,7 @@ import {
   type FlashLayout,
   type NorFlash,
 } from '@smets1/emulator';
-import { decodeMeterMessage, equalOctets, toHex } from '@smets1/protocol';
+import { decodeHostMessage, decodeMeterMessage, equalOctets, toHex, type HostMessage } from '@smets1/protocol';
 import { offerBlobOf, SHAPE_BYTES, type Bench, type Made } from './images.js';
 import type { FirmwareBehaviour } from './behaviours.js';
 import { nothingStruck, type Complain, type MeterStruck, type SimMeter } from './sim-meter.js';
@@ -44,8 +44,14 @@ export class FlashMeter implements SimMeter {
   #faulty = true;
   #plan: FaultPlan | undefined;
   #phase = 'confirmed';
-  /** Most blocks of one manifest that were said to be durable. */
-  #claimed = { manifestDigest: '', durableCount: 0 };
+  /** Most blocks of one manifest that were said to be durable, and the offer under which they were. */
+  #claimed: Claim = { manifestDigest: '', durableCount: 0, offer: undefined };
+  /** The last offer that came, until it is answered. */
+  #offered: Offer | undefined;
+  /** A program of this image was torn: its sector, and whatever else is in it, may be given up for an erase. */
+  #isTorn = false;
+  /** By the cut that has just been. */
+  #wasTorn = false;
 
   constructor(options: FlashMeterOptions) {
     this.#options = options;
@@ -54,6 +60,9 @@ export class FlashMeter implements SimMeter {
   }
 
   hear(frame: Uint8Array, nowMs: number): readonly Uint8Array[] | undefined {
+    const received = decodeHostMessage(frame);
+    if (received.kind === 'message' && received.envelope.message.kind === 'offer')
+      this.#offered = received.envelope.message;
     return this.#powered(nowMs, () => this.#esme.hear(frame, nowMs));
   }
 
@@ -129,7 +138,10 @@ export class FlashMeter implements SimMeter {
 
   #lostPower(): void {
     this.struck.cuts += 1;
-    if (this.#plan?.phase === 'during') this.struck.tornPrograms += 1;
+    if (this.#plan?.phase === 'during') {
+      this.struck.tornPrograms += 1;
+      this.#wasTorn = true;
+    }
     this.flash.powerOn();
   }
 
@@ -168,28 +180,57 @@ export class FlashMeter implements SimMeter {
       this.#options.complain('I1', `the image on trial is ${runs ?? 'none that was ever made'}`);
   }
 
-  /** What was said to be durable before the cut is held after it. */
+  /**
+   * What was said to be durable before the cut is held after it; but for what is given up on purpose: an image that an offer of another one was
+   * about to replace, and the neighbours of a torn program, which the cut that tore it has left as they were.
+   */
   #judge(nowMs: number): void {
     const { held } = this.#view(nowMs);
     this.flash.arm(this.#plan);
     if (held !== undefined && held.durableCount > 0) this.struck.resumed += 1;
-    const { manifestDigest, durableCount } = this.#claimed;
-    if (held?.manifestDigest === manifestDigest && held.durableCount < durableCount)
-      this.#options.complain('I6', `${durableCount} blocks were said to be durable, ${held.durableCount} are`);
+    const { manifestDigest, durableCount, offer } = this.#claimed;
+    const isReplaced = this.#offered !== undefined && offer !== undefined && !isSame(this.#offered, offer);
+    const isGivenUp = this.#isTorn;
+    this.#offered = undefined;
+    this.#isTorn ||= this.#wasTorn;
+    this.#wasTorn = false;
+    if (held?.manifestDigest !== manifestDigest || held.durableCount >= durableCount) return;
+    if (isReplaced) this.struck.replaced += 1;
+    else if (isGivenUp) this.struck.givenUp += 1;
+    else this.#options.complain('I6', `${durableCount} blocks were said to be durable, ${held.durableCount} are`);
+    this.#claimed = { ...this.#claimed, durableCount: held.durableCount };
   }
 
   #remember(frame: Uint8Array): void {
     const received = decodeMeterMessage(frame);
     if (received.kind !== 'message') return;
     const { message } = received.envelope;
-    if (message.kind === 'accept' && message.status === 'send')
-      this.#claimed = { manifestDigest: toHex(message.manifestDigest), durableCount: message.durableCount };
+    if (message.kind === 'accept' && message.status === 'send') {
+      const { durableCount } = message;
+      this.#claimed = { manifestDigest: toHex(message.manifestDigest), durableCount, offer: this.#offered };
+      // Nothing of what was there before the slot was made ready is there any more.
+      if (durableCount === 0) this.#isTorn = false;
+    }
+    if (message.kind === 'accept' || message.kind === 'refuse') this.#offered = undefined;
     if (message.kind === 'sack')
       this.#claimed = {
         ...this.#claimed,
         durableCount: Math.max(this.#claimed.durableCount, message.durableCount),
       };
   }
+}
+
+type Offer = Extract<HostMessage, { readonly kind: 'offer' }>;
+
+interface Claim {
+  readonly manifestDigest: string;
+  readonly durableCount: number;
+  readonly offer: Offer | undefined;
+}
+
+/** The same image: another GBCS signature makes another one of it (SPEC.md §10.6). */
+function isSame(a: Offer, b: Offer): boolean {
+  return equalOctets(a.manifest, b.manifest) && equalOctets(a.gbcsSignature, b.gbcsSignature);
 }
 
 const factories = new WeakMap<Bench, NorFlash>();

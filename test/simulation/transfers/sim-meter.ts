@@ -28,8 +28,12 @@ export interface MeterStruck {
   trials: number;
   reverted: number;
   resumed: number;
+  /** Cuts after which less was held, because another image was about to replace it. */
+  replaced: number;
+  /** The same, because the neighbours of a torn program were given up. */
+  givenUp: number;
 }
 
 export function nothingStruck(): MeterStruck {
-  return { cuts: 0, tornPrograms: 0, trials: 0, reverted: 0, resumed: 0 };
+  return { cuts: 0, tornPrograms: 0, trials: 0, reverted: 0, resumed: 0, replaced: 0, givenUp: 0 };
 }
