@@ -1,11 +1,14 @@
-export {
-  stopRule,
-  type StopObservation,
-  type StopRule,
-  type StopRuleGoals,
-  type StopState,
-  type StopVerdict,
-} from './stop-rule/stop-rule.js';
+export type {
+  Claim,
+  DeliveryBatch,
+  DeliveryPlan,
+  DeliveryPolicy,
+  DeliveryRequest,
+  GroupFairness,
+  RequestOutcome,
+} from './plan/delivery-plan.js';
+export { planDeliveries } from './plan/plan-deliveries.js';
+export { stopRule, type SequentialStopRule, type StopObservation, type StopRuleGoals } from './stop-rule/stop-rule.js';
 export {
   type Arrival,
   type ExactOutcome,

@@ -1,5 +1,5 @@
 /** What a stop rule does to firmware of a given failure rate: tried often with seeded luck, and computed exactly. */
-import type { StopRule, StopVerdict } from './stop-rule.js';
+import type { SequentialStopRule, StopVerdict } from './stop-rule.js';
 
 /** How results come to be known. */
 export interface Arrival {
@@ -44,7 +44,10 @@ export interface StopRuleTrial {
 }
 
 /** One row for each arrival and rate. The same seed gives the same table. */
-export function stopRuleTable(rule: StopRule, { rates, arrivals, runs, seed }: StopRuleTrial): readonly StopRuleRow[] {
+export function stopRuleTable(
+  rule: SequentialStopRule,
+  { rates, arrivals, runs, seed }: StopRuleTrial,
+): readonly StopRuleRow[] {
   const fraction = fractions(seed);
   return arrivals.flatMap((arrival) =>
     rates.map((rate) => {
@@ -66,7 +69,12 @@ interface Run {
   readonly sample: number;
 }
 
-function oneRun(rule: StopRule, rate: number, { metersPerLook, failuresLate }: Arrival, fraction: () => number): Run {
+function oneRun(
+  rule: SequentialStopRule,
+  rate: number,
+  { metersPerLook, failuresLate }: Arrival,
+  fraction: () => number,
+): Run {
   let state = rule.begin();
   let late = 0;
   for (;;) {
@@ -85,7 +93,7 @@ function oneRun(rule: StopRule, rate: number, { metersPerLook, failuresLate }: A
  *
  * @param metersPerLook - Results between two observations.
  */
-export function exactOutcome(rule: StopRule, rate: number, metersPerLook: number): ExactOutcome {
+export function exactOutcome(rule: SequentialStopRule, rate: number, metersPerLook: number): ExactOutcome {
   let chances: readonly number[] = [1];
   let stop = 0;
   let meanSample = 0;

@@ -4,14 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stopRule, type StopRule, type StopRuleGoals, type StopState } from './stop-rule.js';
+import { stopRule, type SequentialStopRule, type StopRuleGoals, type StopState } from './stop-rule.js';
 import { exactOutcome } from './stop-rule-table.js';
 
 const GOALS: StopRuleGoals = { acceptRate: 0.001, stopRate: 0.02, falseStop: 0.01, falseGo: 0.01 };
 const rule = stopRule(GOALS);
 
 function after(
-  given: StopRule,
+  given: SequentialStopRule,
   ...results: readonly (readonly [failures: number, successes: number, pending?: number])[]
 ): StopState {
   return results.reduce(

@@ -35,7 +35,7 @@ export interface StopObservation {
   readonly pending?: number;
 }
 
-export interface StopRule {
+export interface SequentialStopRule {
   readonly goals: StopRuleGoals;
   /** With so many results and none pending the verdict is never `go-on`. */
   readonly sampleMax: number;
@@ -60,7 +60,7 @@ const END_SHARE = 0.1;
  *
  * @throws RangeError unless 0 < acceptRate < stopRate < 1 and both error rates are above 0 and below 0.5: a mistake of the caller.
  */
-export function stopRule(goals: StopRuleGoals): StopRule {
+export function stopRule(goals: StopRuleGoals): SequentialStopRule {
   checkGoals(goals);
   const { acceptRate, stopRate, falseStop, falseGo } = goals;
   const perFailure = Math.log(stopRate / acceptRate);
