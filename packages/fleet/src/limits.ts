@@ -11,7 +11,7 @@ export const LEASE_MS_DEFAULT = 30_000;
 export const LEASE_MS_MIN = 500;
 export const LEASE_MS_MAX: number = 60 * 60 * 1000;
 /** A lease is renewed so many times before it would end. */
-export const RENEWALS_PER_LEASE = 4;
+export const RENEWALS_PER_LEASE = 6;
 /** A worker that could not renew lets go after this share of the lease: before anybody else may begin. */
 export const FENCE_SHARE: number = 3 / 4;
 /** Meters that one worker speaks to at a time. */
@@ -22,8 +22,8 @@ export const TRIES_MAX_DEFAULT = 20;
 /** A job that came to nothing waits so long, doubling up to the maximum. Modelled policy. */
 export const PUT_BACK_MS_FIRST = 1_000;
 export const PUT_BACK_MS_MAX: number = 5 * 60 * 1000;
-/** A job for a meter that this worker does not know waits so long before the next worker sees it. */
-export const NOT_MINE_MS = 30_000;
+/** After a job for a meter that it does not know a worker leaves the next one to others for so long. */
+export const NOT_MINE_MS = 1_000;
 /** How long a worker waits for a job before it looks whether it should end. */
 export const TAKE_MS = 2_000;
 /** How long a worker waits before it asks a server again that did not answer. */

@@ -45,7 +45,7 @@ export function jetstreamStates(session: NatsSession, bucket: KV): JobStates {
 async function* list(session: NatsSession, bucket: KV, campaignId: string | undefined): AsyncGenerator<JobRecord> {
   const key = campaignId === undefined ? '>' : `${campaignId}.>`;
   const entries = await ask(session, async () => await bucket.history({ key }));
-  const iterator: AsyncIterator<KvEntry, undefined> = entries[Symbol.asyncIterator]();
+  const iterator: AsyncIterator<KvEntry, unknown> = entries[Symbol.asyncIterator]();
   for (;;) {
     const next = await ask(session, async () => await iterator.next());
     if (next.done === true) return;

@@ -144,12 +144,16 @@ class Worker {
     const device = this.#options.inventory.devices.get(delivery.job.deviceId);
     if (device?.publicKey === undefined) {
       const detail = device === undefined ? 'is not in the inventory' : 'has no public key in the inventory';
-      return this.#putBack(delivery, 'device-unknown', `${delivery.job.deviceId} ${detail}`, NOT_MINE_MS);
+      this.#putBack(delivery, 'device-unknown', `${delivery.job.deviceId} ${detail}`, 0);
+      // Another worker may have it at once; without the pause this one would be the first to ask again.
+      return await this.#pause(NOT_MINE_MS);
     }
     let claim: Claimed | undefined;
     const lease = new Lease(delivery, this.#time, async () => {
       if (claim === undefined) return true;
-      return (await this.#options.work.states.read(key))?.revision === claim.revision;
+      // Not the revision: the end may be written already, and only the answer to that be on its way.
+      const now = (await this.#options.work.states.read(key))?.record;
+      return now?.claim === claim.record.claim && now.worker === claim.record.worker;
     });
     try {
       await lease.begin();
