@@ -30,6 +30,9 @@ export const TAKE_MS = 2_000;
 export const SERVER_BACK_OFF_MS = 500;
 /** One call to the server. */
 export const SERVER_MS_MAX = 5_000;
+/** The names of all records; and how many of those are read at a time. */
+export const LIST_MS_MAX = 60_000;
+export const READS_AT_A_TIME_MAX = 64;
 /** A whole package to the server or from it. */
 export const PACKAGE_MS_MAX = 120_000;
 export const SERVER_PING_MS = 5_000;

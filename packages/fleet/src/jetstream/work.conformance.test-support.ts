@@ -167,6 +167,23 @@ export function describeWork(name: string, traits: WorkTraits): void {
       expect(await listed('autumn')).toEqual([]);
     });
 
+    it('lists each record once, though records are written meanwhile', async () => {
+      const { states } = await open();
+      const jobs = Array.from({ length: 100 }, (_, index) => job(index));
+      const revisions = new Map<string, number | undefined>();
+      for (const one of jobs) revisions.set(jobKey(one), await states.create(jobKey(one), waitingRecord(one, 0, 1)));
+      const found: string[] = [];
+      for await (const record of states.list('spring')) {
+        found.push(jobKey(record.job));
+        const one = jobs[(found.length * 37) % jobs.length]!;
+        const over = revisions.get(jobKey(one))!;
+        const revision = await states.update(jobKey(one), waitingRecord(one, 0, found.length), over);
+        expect(revision).toBeDefined();
+        revisions.set(jobKey(one), revision);
+      }
+      expect(found.toSorted()).toEqual(jobs.map(jobKey).toSorted());
+    });
+
     it('keeps packages by their SHA-256, and has no other', async () => {
       const { packages } = await open();
       const large = testPackage(keys, 3, 400_000);
