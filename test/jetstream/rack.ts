@@ -32,7 +32,7 @@ export interface Release {
   readonly image: SendableImage;
 }
 
-export function firmware(version: number, bytes: number): Uint8Array {
+function firmware(version: number, bytes: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + version * 7_919, 2_654_435_761) >>> 13) & 0xff);
 }
 

@@ -14,7 +14,7 @@ import { eventOf, eventsOf, smets1, type CliEvent } from '../support/smets1.js';
 import { trialKeys, type TrialKeys } from '../support/trial-keys.js';
 import { openRack, type Rack, type Release } from './rack.js';
 
-export const LEASE_S = 1;
+const LEASE_S = 1;
 const POLL_MS = 50;
 
 export interface YardWorker {

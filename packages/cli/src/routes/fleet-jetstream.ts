@@ -1,5 +1,5 @@
 /** A queue of updates for workers on many machines. */
-import { buildRouteMap, type RouteMap, type TypedFlagParameter } from '@stricli/core';
+import type { Command, TypedFlagParameter } from '@stricli/core';
 import { examples, json, onePath, optionalTrust } from '../flags/common.js';
 import { text, wholeNumber } from '../flags/values.js';
 import { LEASE_S_MAX, LEASE_S_MIN, PARALLEL_MAX, RATE_MAX, RATE_MIN, TRIES_MAX } from '../limits.js';
@@ -134,7 +134,9 @@ const status = command(async () => (await import('../commands/fleet-status.js'))
   },
 });
 
-export const fleetRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { worker, enqueue, status },
-  docs: { brief: 'A queue of updates: worker, enqueue, status' },
-});
+/** They stand under `fleet`. */
+export const fleetQueueCommands: Readonly<Record<'worker' | 'enqueue' | 'status', Command<CliContext>>> = {
+  worker,
+  enqueue,
+  status,
+};

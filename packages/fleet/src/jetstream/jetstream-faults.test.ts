@@ -242,6 +242,20 @@ describe('a server that is killed', () => {
     expect(await work.queue.left('main')).toBe(0);
   });
 
+  it('has all that it had confirmed, killed right after the last word', async () => {
+    const directory = folder();
+    const server = await start({ directory });
+    const work = await open(server);
+    const authorised = Array.from({ length: 200 }, (_, index) => testJob(keys, packageOctets, { index }));
+    for (const one of authorised) await enterJob(work, one);
+    await server.stop('SIGKILL');
+    await start({ directory, port: server.port });
+    expect(await patient(async () => await work.queue.left('main'))).toBe(200);
+    const found: string[] = [];
+    for await (const record of work.states.list('spring')) found.push(record.job.deviceId);
+    expect(found.toSorted()).toEqual(authorised.map(({ deviceId }) => deviceId).toSorted());
+  });
+
   it('is, without its disk, an empty one that names the way out; entering the jobs again is that way', async () => {
     const server = await start();
     const work = await open(server);

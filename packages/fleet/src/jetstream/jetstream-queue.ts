@@ -8,7 +8,7 @@ import {
   type ConsumerInfo,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { nanos, type Msg } from '@nats-io/transport-node';
+import { millis, nanos, type Msg } from '@nats-io/transport-node';
 import { DUPLICATE_WINDOW_MS, SERVER_MS_MAX, UNACKED_MAX } from '../limits.js';
 import { ask, type NatsSession } from './nats-session.js';
 import { API_CODE, apiCodeOf, streamDiffers, streamMissing, unreachable } from './nats-fault.js';
@@ -150,7 +150,7 @@ function delivery(
     job,
     round,
     attempt: attemptOf(ackTo),
-    leaseMs: (consumer.config.ack_wait ?? 0) / NANOS_PER_MS,
+    leaseMs: millis(consumer.config.ack_wait ?? 0),
     extend: async () => void (await ask(session, async () => await tell(session, ackTo, WORD.progress))),
     done: async () => void (await ask(session, async () => await tell(session, ackTo, WORD.ack))),
     later: (delayMs) => {
@@ -159,8 +159,6 @@ function delivery(
     },
   };
 }
-
-const NANOS_PER_MS = 1_000_000;
 
 /** Resolves once the server has read it. */
 async function tell({ connection }: NatsSession, ackTo: string, word: string): Promise<Msg> {

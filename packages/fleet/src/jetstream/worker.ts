@@ -5,6 +5,7 @@ import type { CryptoPort } from '@smets1/protocol';
 import {
   NOT_MINE_MS,
   PARALLEL_DEFAULT,
+  PARALLEL_MAX,
   PUT_BACK_MS_FIRST,
   PUT_BACK_MS_MAX,
   SERVER_BACK_OFF_MS,
@@ -109,6 +110,8 @@ class Worker {
 
   async run(): Promise<WorkerTally> {
     const parallel = this.#options.parallel ?? PARALLEL_DEFAULT;
+    if (!Number.isInteger(parallel) || parallel < 1 || parallel > PARALLEL_MAX)
+      throw new WorkError('misuse', `a worker speaks to 1 to ${PARALLEL_MAX} meters at a time, not ${parallel}`);
     const lane = async (): Promise<void> => {
       try {
         await this.#lane();
