@@ -16,6 +16,7 @@ is_there() {
     u-boot-qemu) [ -s /usr/lib/u-boot/qemu_arm/u-boot.bin ] && [ -s /usr/lib/u-boot/qemu_arm64/u-boot.bin ] ;;
     python3) [ -x /usr/bin/python3 ] ;;
     spin) command -v spin ;;
+    nats-server) command -v nats-server ;;
     # The model checker writes a search in C, which is then compiled.
     gcc) command -v gcc ;;
     libc6-dev) [ -e /usr/include/stdio.h ] ;;
@@ -33,7 +34,7 @@ if [ "${1:-}" = --best-effort ]; then
   shift
 fi
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev)
+[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev nats-server)
 
 find_missing() {
   missing=()

@@ -31,6 +31,12 @@ const steps = [
     minutesMax: 10,
   },
   { kind: 'check', name: 'corruption', command: ['npm', 'run', '--silent', 'check:corruption'], minutesMax: 5 },
+  {
+    kind: 'check',
+    name: 'killed workers',
+    command: ['npm', 'run', '--silent', 'check:jetstream-kills', '--', '--kills', '10'],
+    minutesMax: 5,
+  },
 ];
 
 /** Runs one command to its end. Resolves to the reason it failed, or undefined. */

@@ -1,8 +1,10 @@
 /** The command as users run it: the built CLI in a process of its own. */
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { child, type Child } from './child.js';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/dist/main.js');
+/** Found by name: this file also runs from where it was compiled to. */
+const MAIN = join(dirname(createRequire(import.meta.url).resolve('@smets1/cli')), 'main.js');
 
 export interface CliEvent {
   readonly event: string;

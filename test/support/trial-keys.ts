@@ -69,6 +69,7 @@ export function packageOf(
   device: TrialDevice,
   manufacturerImage: Uint8Array,
   fileVersion: number,
+  blockShift?: number,
 ): Uint8Array {
   const { manufacturerCode, imageType, hardwareVersion } = device;
   const image = {
@@ -81,7 +82,8 @@ export function packageOf(
   };
   const otaImage = runTask(buildOtaImage(image), crypto, keys.signer);
   const manufacturerKey = keys.publicKey('manufacturer');
-  return runTask(buildPackage({ otaImage, manufacturerKey, securityCounter: fileVersion }), crypto, keys.signer);
+  const wish = { otaImage, manufacturerKey, securityCounter: fileVersion };
+  return runTask(buildPackage(blockShift === undefined ? wish : { ...wish, blockShift }), crypto, keys.signer);
 }
 
 /** A package as a sender takes it. @throws when it is not authentic */

@@ -5,6 +5,7 @@ import { dcoRoutes } from './routes/dco.js';
 import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
 import { flashFileRoutes } from './routes/flash-file.js';
+import { fleetQueueCommands } from './routes/fleet-jetstream.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
 import { keygenCommand } from './routes/keygen.js';
@@ -25,6 +26,10 @@ export const app: Application<CliContext> = buildApplication(
       emulate: emulateCommand,
       'flash-file': flashFileRoutes,
       dco: dcoRoutes,
+      fleet: buildRouteMap({
+        routes: fleetQueueCommands,
+        docs: { brief: 'A queue of updates for workers on many machines: worker, enqueue, status' },
+      }),
     },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',

@@ -3,6 +3,7 @@
  * added elsewhere does not compile until its exit code is decided.
  */
 import type { DcoErrorCode, EntryCode, RefusalCode } from '@smets1/dco';
+import type { WorkErrorCode } from '@smets1/fleet';
 import type { LinkErrorCode } from '@smets1/hardware';
 import type { HostErrorCode } from '@smets1/host';
 import type { GuardError } from '@smets1/http-guard';
@@ -258,4 +259,23 @@ export const DCO_ENTRY_EXIT: Readonly<Record<EntryCode, ExitCode>> = {
   'control-rate': EXIT['not-authorised'],
   'control-unavailable': EXIT['not-authorised'],
   'control-revoked': EXIT['not-authorised'],
+};
+
+/** The queue of a fleet cannot be used. */
+export const WORK_EXIT: Readonly<Record<WorkErrorCode, ExitCode>> = {
+  'server-unreachable': EXIT['no-answer'],
+  'server-refused': EXIT.port,
+  'server-too-old': EXIT.refused,
+  'server-missing': EXIT.usage,
+  'jetstream-off': EXIT.refused,
+  'stream-missing': EXIT.refused,
+  'stream-differs': EXIT.refused,
+  'package-missing': EXIT.storage,
+  'package-digest': EXIT.storage,
+  'package-format': EXIT['verify-failed'],
+  'record-format': EXIT.storage,
+  'storage-full': EXIT.storage,
+  'storage-failed': EXIT.storage,
+  closed: EXIT.interrupted,
+  misuse: EXIT.usage,
 };

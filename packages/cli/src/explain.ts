@@ -1,6 +1,7 @@
 /** What an error of any package means to whoever typed the command. */
 import { DcoError } from '@smets1/dco';
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
+import { WorkError } from '@smets1/fleet';
 import { LinkError } from '@smets1/hardware';
 import { HostError } from '@smets1/host';
 import { GuardError } from '@smets1/http-guard';
@@ -12,6 +13,7 @@ import {
   HOST_EXIT,
   LINK_EXIT,
   PACKAGE_FAULT_EXIT,
+  WORK_EXIT,
   type ExitCode,
 } from './exit-codes.js';
 import { errnoOf, messageOf } from './files/input-file.js';
@@ -21,6 +23,7 @@ import { failed, type Finish } from './run-command.js';
 export function explain(error: unknown): Finish {
   if (error instanceof DcoError && exitCodeOfDco(error) !== EXIT.defect) return known(exitCodeOfDco(error), error);
   if (error instanceof GuardError) return known(GUARD_EXIT[error.code], error);
+  if (error instanceof WorkError) return known(WORK_EXIT[error.code], error);
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
   if (error instanceof HostError && HOST_EXIT[error.code] !== EXIT.defect) return known(HOST_EXIT[error.code], error);
   if (error instanceof FlashFileError) return known(EXIT.storage, error);

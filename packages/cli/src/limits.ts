@@ -103,3 +103,12 @@ export const PROFILE_DAYS_MAX = 397;
 export const OPERATION_TIME_MAX = 60_000_000;
 /** How often a console looks whether its terminal still listens to it. */
 export const FOREGROUND_LOOK_MS = 250;
+/** Options of the workers of a fleet; they repeat bounds of its queue, which `--help` does not load. */
+export const LEASE_S_MIN = 1;
+export const LEASE_S_MAX = 3_600;
+export const PARALLEL_MAX = 256;
+export const TRIES_MAX = 1_000_000;
+/** Authorisations given to one `fleet enqueue`. */
+export const AUTHORISATIONS_MAX = 1_000_000;
+/** Jobs that `fleet status` names for people; programs get all. */
+export const JOBS_SHOWN_MAX = 50;

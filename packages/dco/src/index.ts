@@ -6,6 +6,8 @@ export type { DcoClient } from './client/client.js';
 export { loadInventory, inventoryOf } from './inventory.js';
 export type { Inventory, InventoryDevice } from './inventory.js';
 export type { Link, MeterLinks } from './meter-links.js';
+export { speak } from './s1sp/conversation.js';
+export type { Conversation, Spoken } from './s1sp/conversation.js';
 export { realClock } from './clock.js';
 export type { Clock } from './clock.js';
 export { DcoError } from './error.js';

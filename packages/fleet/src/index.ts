@@ -1,1 +1,17 @@
-export {};
+export { openJetstreamWork } from './jetstream/jetstream-work.js';
+export type { JetstreamWorkOptions } from './jetstream/jetstream-work.js';
+export { embeddedWork } from './jetstream/embedded-work.js';
+export type { EmbeddedWorkOptions } from './jetstream/embedded-work.js';
+export { enterJob } from './jetstream/enter-job.js';
+export type { Entered, EnterOptions } from './jetstream/enter-job.js';
+export { jobKey, updateJobOf } from './jetstream/update-job.js';
+export type { JobWish, UpdateJob } from './jetstream/update-job.js';
+export type { JobFault, JobRecord, JobState } from './jetstream/job-record.js';
+export { runUpdateWorker } from './jetstream/worker.js';
+export type { UpdateWorkerOptions, WorkerEvent, WorkerTally } from './jetstream/worker.js';
+export type { MeterStage } from './jetstream/update-meter.js';
+export type { Delivery, Held, JobStates, PackageStore, UpdateWork, WorkQueue } from './jetstream/work-ports.js';
+export { WorkError } from './jetstream/error.js';
+export type { WorkErrorCode } from './jetstream/error.js';
+export { startNatsServer } from './jetstream/nats-server.js';
+export type { NatsServer, NatsServerOptions } from './jetstream/nats-server.js';

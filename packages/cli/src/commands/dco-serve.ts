@@ -1,12 +1,13 @@
 import { dirname } from 'node:path';
-import { ensureTokenFile, loadInventory, startDco, type Inventory, type Link } from '@smets1/dco';
-import { openLink, type ListenAddress } from '@smets1/hardware';
+import { ensureTokenFile, loadInventory, startDco } from '@smets1/dco';
+import type { ListenAddress } from '@smets1/hardware';
 import { CliError } from '../errors.js';
 import { makeFolder } from '../files/output-file.js';
 import { isLoopback, type TrustedKeyFile } from '../flags/values.js';
 import type { Reporter } from '../output/reporter.js';
 import { rows } from '../output/style.js';
 import type { CommonFlags, Finish, Job } from '../run-command.js';
+import { inventoryLinks } from '../send/inventory-links.js';
 import { pathFrom, untilInterrupted } from '../shell.js';
 import { loadTrust } from '../trust.js';
 import { tellStage } from '../dco/wait.js';
@@ -41,7 +42,7 @@ export async function dcoServe(job: Job, flags: DcoServeFlags): Promise<Finish> 
     directory: store,
     trust,
     inventory,
-    links: { open: async (deviceId) => await openMeter(inventory, deviceId) },
+    links: inventoryLinks(inventory),
     control: { keyPath: pathFrom(job.shell, flags.key) },
     listen: { ...flags.listen, ...(flags.allowedHost === undefined ? {} : { allowedHosts: flags.allowedHost }) },
     token,
@@ -79,10 +80,4 @@ export async function dcoServe(job: Job, flags: DcoServeFlags): Promise<Finish> 
 function named(report: Reporter, deviceId: string | undefined): Reporter {
   if (deviceId === undefined) return report;
   return { ...report, event: (name, fields, text) => report.event(name, fields, text && `${deviceId} ${text}`) };
-}
-
-async function openMeter(inventory: Inventory, deviceId: string): Promise<Link> {
-  const device = inventory.devices.get(deviceId);
-  if (device === undefined) throw new CliError('usage', `device ${deviceId} is not in the inventory`);
-  return await openLink(device.address);
 }

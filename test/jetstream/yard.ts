@@ -1,0 +1,107 @@
+/** A server, a rack of meters and workers as processes: the command as users run it. All of it ends with `close`. */
+import { join } from 'node:path';
+import {
+  enterJob,
+  openJetstreamWork,
+  startNatsServer,
+  updateJobOf,
+  type JobRecord,
+  type NatsServer,
+  type UpdateWork,
+} from '@smets1/fleet';
+import type { Child } from '../support/child.js';
+import { eventOf, eventsOf, smets1, type CliEvent } from '../support/smets1.js';
+import { trialKeys, type TrialKeys } from '../support/trial-keys.js';
+import { openRack, type Rack, type Release } from './rack.js';
+
+const LEASE_S = 1;
+const POLL_MS = 50;
+
+export interface YardWorker {
+  readonly name: string;
+  readonly child: Child;
+  /** Where a record names it. */
+  readonly workerId: Promise<string>;
+  events(): readonly CliEvent[];
+  event(fits: (event: CliEvent) => boolean): Promise<CliEvent>;
+}
+
+export interface Yard {
+  readonly keys: TrialKeys;
+  readonly server: NatsServer;
+  readonly rack: Rack;
+  readonly work: UpdateWork;
+  worker(name: string, port?: number): YardWorker;
+  /** Enters the update of each meter; gives the campaign's name. */
+  enter(release: Release, counter: bigint): Promise<string>;
+  records(campaignId: string): Promise<readonly JobRecord[]>;
+  /** Resolves once every job of a campaign is done or has failed. @throws when that takes too long */
+  untilFinal(campaignId: string, msMax: number): Promise<readonly JobRecord[]>;
+  close(): Promise<void>;
+}
+
+export async function openYard(meterCount: number): Promise<Yard> {
+  const keys = trialKeys();
+  const server = await startNatsServer({ directory: join(keys.directory, 'nats'), port: 0 });
+  const rack = await openRack(keys, meterCount);
+  const work = await openJetstreamWork({ server: server.url, create: true, leaseMs: LEASE_S * 1000 });
+  const workers: YardWorker[] = [];
+  /** What a worker said that ended by itself. */
+  const ended: string[] = [];
+  const records = async (campaignId: string): Promise<readonly JobRecord[]> => {
+    const found: JobRecord[] = [];
+    for await (const record of work.states.list(campaignId)) found.push(record);
+    return found;
+  };
+  return {
+    keys,
+    server,
+    rack,
+    work,
+    records,
+    worker: (name, port = server.port) => {
+      const nats = ['--nats', `nats://127.0.0.1:${port}`, '--inventory', rack.inventory(name)];
+      const child = smets1('fleet', 'worker', ...nats, '--parallel', '1', '--lease', String(LEASE_S), '--json');
+      const event = async (fits: (event: CliEvent) => boolean): Promise<CliEvent> => await eventOf(child, fits);
+      const workerId = event((one) => one.event === 'ready').then((ready) => String(ready['workerId']));
+      workerId.catch(() => undefined); // it may be killed before anybody asks
+      void child.ended.then((how) => {
+        if (how !== 'SIGKILL') ended.push(`worker ${name} ended with ${how}: ${child.stdout()}${child.stderr()}`);
+      });
+      const started: YardWorker = { name, child, workerId, events: () => eventsOf(child), event };
+      workers.push(started);
+      return started;
+    },
+    enter: async (release, counter) => {
+      const campaignId = `version-${release.version}`;
+      await work.packages.put(release.octets);
+      for (const meter of rack.meters) {
+        const authorisation = meter.authorisation(keys, release, counter);
+        const job = updateJobOf({ campaignId, site: 'main', packageOctets: release.octets, authorisation });
+        await enterJob(work, job);
+      }
+      return campaignId;
+    },
+    untilFinal: async (campaignId, msMax) => {
+      for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+        const now = await records(campaignId);
+        if (now.every(({ state }) => state === 'done' || state === 'failed')) return now;
+        if (ended.length > 0) throw new Error(ended.join('\n'));
+        if (waitedMs > msMax) throw new Error(`not done after ${msMax} ms: ${JSON.stringify(now.map(toldOf))}`);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    },
+    close: async () => {
+      for (const { child } of workers) child.kill();
+      await Promise.all(workers.map(async ({ child }) => await child.ended));
+      await work.close();
+      await rack.close();
+      await server.stop('SIGKILL');
+      keys.remove();
+    },
+  };
+}
+
+function toldOf({ job, state, worker, claim, tries, fault }: JobRecord): object {
+  return { deviceId: job.deviceId, state, worker, claim, tries, fault };
+}
