@@ -29,6 +29,25 @@ export function isFilled(octets: Uint8Array, offsetBytes: number, lengthBytes: n
   return true;
 }
 
+/** FNV-1a over words, where the octets lie so; equal octets in arrays of their own have equal fingerprints. */
+export function fingerprint(octets: Uint8Array): number {
+  let hash = 0x811c_9dc5 ^ octets.length;
+  let i = 0;
+  if (octets.byteOffset % 4 === 0) {
+    const words = wordsOf(octets);
+    for (let word = 0; word < words.length; word++) hash = mixed(hash, words[word]!);
+    i = 4 * words.length;
+  }
+  for (; i < octets.length; i++) hash = mixed(hash, octets[i]!);
+  return hash;
+}
+
+// The fold lets high bits of a word count in the low ones of the next step: a product carries them upwards only.
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, 0x0100_0193);
+  return product ^ (product >>> 15);
+}
+
 function wordsOf({ buffer, byteOffset, length }: Uint8Array): Uint32Array {
   return new Uint32Array(buffer, byteOffset, length >>> 2);
 }

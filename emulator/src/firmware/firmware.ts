@@ -280,9 +280,8 @@ export class Firmware {
   /** Undefined where blocks had to be given up: their host finds no session, offers again, and is told what is missing. */
   #store({ block, offsetBytes, payload }: Extract<ReceiverEffect, { kind: 'store-block' }>): ReceiverInput | undefined {
     const staging = this.#staging!;
-    const isStored =
-      !staging.isSpoilt(offsetBytes, payload) && this.#did(() => staging.storeBlock(offsetBytes, payload));
-    if (isStored && this.#readsBack(offsetBytes, payload)) return { kind: 'block-stored', block, ok: true };
+    const isStored = this.#onFlash(() => staging.storeBlock(offsetBytes, payload));
+    if (isStored === true && this.#readsBack(offsetBytes, payload)) return { kind: 'block-stored', block, ok: true };
     // An erase makes good what a cut left behind. Where it did not, these octets of the flash are past that.
     const isFirst = !this.#reclaimed.has(block);
     this.#reclaimed.add(block);

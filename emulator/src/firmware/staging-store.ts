@@ -16,7 +16,6 @@ import {
   type HeldImage,
   type ImageOffer,
 } from '@smets1/protocol';
-import { FlashError } from '../errors.js';
 import { discardStaged, readBootState, recordStaged } from '../boot/boot-records.js';
 import type { BootCrypto } from '../boot/boot-crypto.js';
 import type { BootState, SlotIndex } from '../boot/boot-state.js';
@@ -123,34 +122,26 @@ export class StagingStore {
   /**
    * Programs what of a block does not stand there yet. Pages that were programmed before a cut stay: flash with ECC does
    * not take the same octets twice, and power that never stays on for a whole block still gets it done.
-   * @throws FlashError `not-erased` where {@link isSpoilt}
+   * @returns false, and nothing was programmed, where a page is neither erased nor the block's, or not the same each time it is
+   *   read, or where its sector was about to be erased: see {@link reclaim}
+   * @throws FlashError `worn`; `not-erased` where cells that a cut left undecided have changed since they were read
    */
-  storeBlock(offsetBytes: number, payload: Uint8Array): void {
+  storeBlock(offsetBytes: number, payload: Uint8Array): boolean {
+    const blocks = this.#lost.length === 0 ? [] : this.#blocksIn(offsetBytes, payload.length);
+    if (this.#lost.some((record) => blocks.some((block) => names(record, block)))) return false;
     const region = slotRegion(this.#flash, this.#slot);
     const whole = wholeOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload);
     if (pageKind(region, whole) === 'erased') {
       region.program(whole.at, whole.octets);
-      return;
-    }
-    for (const page of pagesOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload)) {
-      const kind = pageKind(region, page);
-      if (kind === 'spoilt')
-        throw new FlashError('not-erased', `octets at ${page.at} of the slot are those of a cut program`);
-      if (kind === 'erased') region.program(page.at, page.octets);
-    }
-  }
-
-  /** Whether a page where the block goes is neither erased nor the block's, or not the same each time it is read. */
-  isSpoilt(offsetBytes: number, payload: Uint8Array): boolean {
-    const region = slotRegion(this.#flash, this.#slot);
-    if (
-      this.#lost.some((record) => this.#blocksIn(offsetBytes, payload.length).some((block) => names(record, block)))
-    ) {
       return true;
     }
-    if (pageKind(region, wholeOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload)) === 'erased') return false;
-    const pages = pagesOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload);
-    return pages.some((page) => pageKind(region, page) === 'spoilt');
+    const pages = pagesOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload).map((page) => ({
+      page,
+      kind: pageKind(region, page),
+    }));
+    if (pages.some(({ kind }) => kind === 'spoilt')) return false;
+    for (const { page, kind } of pages) if (kind === 'erased') region.program(page.at, page.octets);
+    return true;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { isFilled, sameOctets } from '../octets.js';
+import { fingerprint, isFilled, sameOctets } from '../octets.js';
 
 // Sectors are kept in chunks of this many, so that a meter that writes to a few of them copies a small table.
 const CHUNK_SHIFT = 6;
@@ -114,6 +114,7 @@ const NOBODY: object = {};
  * factory image costs its image once. The pool keeps what it has seen; drop it when the fleet stands.
  */
 export class SectorPool {
+  // By fingerprint; what falls together is compared octet for octet.
   readonly #sectors = new Map<number, Uint8Array[]>();
   readonly #chunks = new Map<number, Chunk[]>();
 
@@ -168,11 +169,4 @@ export function blankSector(lengthBytes: number, erasedValue: number): Uint8Arra
     blanks.set(key, blank);
   }
   return blank;
-}
-
-// FNV-1a; what falls together is compared octet for octet.
-function fingerprint(octets: Uint8Array): number {
-  let hash = 0x811c_9dc5;
-  for (let i = 0; i < octets.length; i++) hash = Math.imul(hash ^ octets[i]!, 0x0100_0193);
-  return hash ^ octets.length;
 }
