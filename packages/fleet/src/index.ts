@@ -1,3 +1,16 @@
+/** Thousands of virtual meters in one process, and updates of meters past one machine. */
+export { createFleet } from './fleet.js';
+export type { Fleet, FleetOutcome } from './fleet.js';
+export { runFleet } from './run-fleet.js';
+export type { FleetPace, FleetRun, RunFleetOptions } from './run-fleet.js';
+export type { FleetOptions, FleetPlan } from './fleet-plan.js';
+export { endsAsCsv, isAsExpected } from './report.js';
+export type { FaultTally, FleetReport, SlotHash } from './report.js';
+export type { MeterEnd } from './meter-end.js';
+export type { FaultKind } from './faults.js';
+export type { CheckCounts } from './shared-checks.js';
+export { FleetError } from './error.js';
+export type { FleetErrorCode } from './error.js';
 export { openJetstreamWork } from './jetstream/jetstream-work.js';
 export type { JetstreamWorkOptions } from './jetstream/jetstream-work.js';
 export { embeddedWork } from './jetstream/embedded-work.js';
@@ -15,3 +28,4 @@ export { WorkError } from './jetstream/error.js';
 export type { WorkErrorCode } from './jetstream/error.js';
 export { startNatsServer } from './jetstream/nats-server.js';
 export type { NatsServer, NatsServerOptions } from './jetstream/nats-server.js';
+export * as limits from './limits.js';

@@ -4,6 +4,7 @@ export type { HostErrorCode } from './error.js';
 export { nodeCrypto, nodeSigner } from './crypto/node-crypto.js';
 export { isModelKey, modelCrypto, modelKey } from './crypto/model-crypto.js';
 export { demoKey, isDemoPublicKey } from './keys/demo-keys.js';
+export { seededKey } from './keys/seeded-key.js';
 export { loadPrivateKey, loadPublicKey } from './keys/key-file.js';
 export type { KeyOptions } from './keys/key-file.js';
 export { generateKeyPair, publicKeyPem } from './keys/key-pair.js';
