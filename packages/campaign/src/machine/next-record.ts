@@ -129,9 +129,9 @@ function isPhaseOver(campaign: Campaign, state: CampaignState, index: number): b
 }
 
 function safetyTested(campaign: Campaign, state: CampaignState): RecordBody | undefined {
-  for (const { request: index, incidentId, isOpen } of state.incidents) {
+  for (const { request: index, incidentId } of state.incidents) {
     const { status, safetyTested: isTested, answered, failures } = state.requests[index]!;
-    if (!isOpen || status !== 'open' || isTested || answered === 0 || !isPhaseOver(campaign, state, index)) continue;
+    if (status !== 'open' || isTested || answered === 0 || !isPhaseOver(campaign, state, index)) continue;
     const { requestId } = requestAt(campaign, index);
     return { kind: 'safety-tested', requestId, incidentId, answered, failures, passed: failures === 0 };
   }
@@ -167,7 +167,7 @@ function released(campaign: Campaign, state: CampaignState, atMs: number): Recor
   if (state.grantedDay === day && !state.grantStale) {
     for (const { request: index, user, left, slot: served } of state.lanes) {
       if (left === 0 || served === slot) continue;
-      const isUrgent = requestAt(campaign, index).priority === 'security';
+      const isUrgent = state.incidents.some(({ isOpen, request }) => isOpen && request === index);
       const part = isUrgent ? left : Math.ceil(left / momentsLeft(windows, atMs, policy.releaseEveryMinutes));
       const batch = batchOf(campaign, state, { index, user, large: true, atMs }, part);
       if (batch !== undefined) return batch;
