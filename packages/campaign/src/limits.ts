@@ -1,0 +1,62 @@
+/** Every bound of this package, with its unit in the name. What is marked "modelled policy" was found in no public text. */
+
+/** Meters of one campaign. The estate that the rules were written for has 670,000 (MP230). */
+export const METERS_MAX = 2_000_000;
+export const USERS_MAX = 500;
+export const COHORTS_MAX = 5_000;
+export const REQUESTS_MAX = 2_000;
+export const PHASES_MAX = 16;
+export const WINDOWS_MAX = 64;
+export const TRAFFIC_PERIODS_MAX = 1_000;
+export const EVENTS_MAX = 10_000;
+export const SCHEDULE_PERIODS_MAX = 366;
+/** Hops of one way. Longer ones are refused: nobody has tested them. Modelled policy. */
+export const HOPS_MAX = 8;
+/** Of an id in the input. */
+export const ID_CHARACTERS_MAX = 64;
+/** Of a name, a reason, release notes. */
+export const TEXT_CHARACTERS_MAX = 1_000;
+/** Of an input as text: a million device ids fit. */
+export const INPUT_CHARACTERS_MAX: number = 64 * 1024 * 1024;
+export const INPUT_DEPTH_MAX = 16;
+export const INPUT_VALUES_MAX = 4_000_000;
+
+/** First and last year that an input may name. */
+export const YEAR_MIN = 2000;
+export const YEAR_MAX = 2199;
+
+/** Meters of one `released` or `outcomes` record: with a number and a comma each they fit into one record of the journal (1 MiB). */
+export const METERS_PER_RECORD_MAX = 50_000;
+/** Rounds of the virtual clock without any record, after which a simulation says that it is stuck. */
+export const IDLE_DAYS_MAX = 400;
+/** Days that one simulation may last. */
+export const SIMULATED_DAYS_MAX = 4_000;
+
+/** MP230: an OTA Upgrade Image with more octets is large. */
+export const LARGE_ABOVE_OCTETS_DEFAULT = 750_000;
+/** MP230 Annex D 1.2: large images a day over all Users. */
+export const CAPACITY_PER_DAY_DEFAULT = 12_000;
+export const CAPACITY_PER_DAY_MAX = 1_000_000;
+/** MP230: large images a day of one User without an agreed schedule. */
+export const UNSCHEDULED_PER_DAY_DEFAULT = 500;
+/** MP230: target response time, from the release of each batch. */
+export const RESPONSE_DAYS_DEFAULT = 5;
+/** MP230: a Supplier's own systems take an 11.1 as failed after this long. */
+export const GIVE_UP_DAYS_DEFAULT = 7;
+/** SECMP0024: notice before the firmware of communications hubs is activated. */
+export const NOTICE_DAYS_DEFAULT = 7;
+/** Modelled policy: requests made within so many days of the first of a group share its turn. */
+export const SIMULTANEOUS_DAYS_DEFAULT = 2;
+/** Modelled policy: starts after the first one that a meter without an answer gets, the days between, and the days it may stay parked. */
+export const RETRIES_DEFAULT = 3;
+export const RETRY_AFTER_DAYS_DEFAULT = 3;
+export const PARKED_DAYS_DEFAULT = 60;
+/** Modelled policy: how often a day's share is released. */
+export const RELEASE_EVERY_MINUTES_DEFAULT = 60;
+/** Modelled policy: the part of a phase that must have answered before the next one begins. */
+export const PHASE_ANSWERED_SHARE_DEFAULT = 0.9;
+
+export const MS_PER_MINUTE = 60_000;
+export const MS_PER_HOUR = 3_600_000;
+export const MS_PER_DAY = 86_400_000;
+export const MINUTES_PER_DAY = 1_440;
