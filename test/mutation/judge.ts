@@ -34,6 +34,8 @@ export interface Score {
   readonly excused: number;
   /** Words of a message for people that survived: what they say decides nothing. */
   readonly words: number;
+  /** Survived, and stand on no list. */
+  readonly open: number;
   readonly all: number;
 }
 
@@ -46,7 +48,11 @@ const KILLED: ReadonlySet<string> = new Set(['Killed', 'Timeout']);
 /** Not run at all: does not compile, or was told to be left out. */
 const VOID: ReadonlySet<string> = new Set(['CompileError', 'RuntimeError', 'Ignored']);
 
-export function judge(report: Report, survivors: readonly Survivor[]): Judgement {
+/**
+ * @param least - The share of a file's mutants that must be killed, 0 to 1, where words and listed ones are left out of the count. 1, which
+ * is what a room has that names none, makes a complaint of every survivor that stands on no list.
+ */
+export function judge(report: Report, survivors: readonly Survivor[], least = 1): Judgement {
   const complaints: string[] = [];
   const scores: Score[] = [];
   for (const survivor of survivors) {
@@ -59,6 +65,7 @@ export function judge(report: Report, survivors: readonly Survivor[]): Judgement
     let excused = 0;
     let words = 0;
     let all = 0;
+    const open: string[] = [];
     for (const mutant of mutants) {
       if (VOID.has(mutant.status)) continue;
       all += 1;
@@ -76,11 +83,15 @@ export function judge(report: Report, survivors: readonly Survivor[]): Judgement
         unused.splice(at, 1);
         excused += 1;
       } else {
-        complaints.push(`line ${mutant.location.start.line} ${mutant.status.toLowerCase()}: ${nameOf(found)}`);
+        open.push(`line ${mutant.location.start.line} ${mutant.status.toLowerCase()}: ${nameOf(found)}`);
       }
     }
+    if (killed / (killed + open.length) < least) {
+      complaints.push(...open);
+      if (least < 1) complaints.push(`${file}: ${killed} of ${killed + open.length} is less than ${least}`);
+    }
     for (const survivor of unused) complaints.push(`listed as a survivor, and is none: ${nameOf(survivor)}`);
-    scores.push({ file, killed, excused, words, all });
+    scores.push({ file, killed, excused, words, open: open.length, all });
   }
   return { scores, complaints };
 }

@@ -1,14 +1,15 @@
 /**
  * `npm run mutation [-- FILE...]`: every mutant of the code that decides what runs must be killed by a test, or stand in survivors.json with the
- * reason why none can. Exit code 1 for a survivor that does not stand there, and for one that stands there and is killed or gone.
+ * reason why none can; in a room with a least score, that share of each file. Exit code 1 for a survivor that does not stand there, for one that
+ * stands there and is killed or gone, and for a file below its room's score.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { ROOMS } from './rooms.js';
 import { judge, placesOfSurvivors, withKilled, type Report, type Survivor } from './judge.js';
+import { ROOMS, type Room } from './rooms.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url)).replace(/dist[\\/]/, '');
 const ROOT = join(HERE, '../..');
@@ -22,26 +23,32 @@ function main(files: readonly string[]): number {
   for (const file of strange) complaints.push(`${file} is not among the files that are mutated`);
   for (const room of ROOMS) {
     const mutate = files.length === 0 ? room.mutate : room.mutate.filter((file) => files.includes(file));
-    if (mutate.length > 0) complaints.push(...complaintsOf(room.name, mutate, survivors));
+    if (mutate.length > 0) complaints.push(...complaintsOf(room, mutate, survivors));
   }
   for (const complaint of complaints) console.error(complaint);
   return complaints.length === 0 ? 0 : 1;
 }
 
-function complaintsOf(room: string, mutate: readonly string[], survivors: readonly Survivor[]): readonly string[] {
-  const first = stryker('stryker.config.json', room, mutate);
+function complaintsOf(room: Room, mutate: readonly string[], survivors: readonly Survivor[]): readonly string[] {
+  const first = stryker('stryker.config.json', room.name, mutate);
   if (first === undefined) return [`Stryker did not come to the end of ${mutate.join(', ')}`];
   // Its runner for vitest takes a file of tests that does not even load for one without a failing test: whatever survived is tried
   // again by a command that fails then.
   const places = placesOfSurvivors(first);
-  const second = places.length === 0 ? undefined : stryker('stryker.again.json', room, places);
+  const second = places.length === 0 ? undefined : stryker('stryker.again.json', room.name, places);
   if (places.length > 0 && second === undefined) return [`Stryker did not come to the end of ${places.join(', ')}`];
-  const { scores, complaints } = judge(second === undefined ? first : withKilled(first, second), survivors);
-  for (const { file, killed, all, excused, words } of scores) {
-    const rest = excused === 0 ? '' : `, ${excused} listed with a reason`;
-    console.log(`${file}: ${killed} of ${all} mutants killed, ${words} in words for people not${rest}`);
+  const merged = second === undefined ? first : withKilled(first, second);
+  const { scores, complaints } = judge(merged, survivors, room.least);
+  for (const { file, killed, all, excused, words, open } of scores) {
+    const rest = [
+      ...(excused === 0 ? [] : [`${excused} listed with a reason`]),
+      ...(open === 0 ? [] : [`${open} open`]),
+    ].map((part) => `, ${part}`);
+    console.log(`${file}: ${killed} of ${all} mutants killed, ${words} in words for people not${rest.join('')}`);
   }
-  return complaints;
+  // A name that has moved would otherwise pass: nothing of it is mutated, so nothing survives.
+  const missing = mutate.filter((file) => !scores.some((score) => score.file === file && score.all > 0));
+  return [...complaints, ...missing.map((file) => `nothing in ${file} was mutated`)];
 }
 
 function stryker(config: string, room: string, mutate: readonly string[]): Report | undefined {

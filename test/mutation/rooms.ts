@@ -3,6 +3,8 @@ export interface Room {
   readonly name: string;
   readonly mutate: readonly string[];
   readonly tests: readonly string[];
+  /** The share of each file's mutants that must be killed, 0 to 1. Without it every survivor must be listed. */
+  readonly least?: number;
 }
 
 const boot = (name: string): string => `emulator/src/boot/${name}`;
