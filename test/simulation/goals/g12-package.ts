@@ -1,6 +1,7 @@
 /**
  * G12: nothing spoilt is ever taken for the package that was signed. One package of 131,072 octets with real P-256; every bit of it flipped, every
- * truncation, tails, swapped blocks, numbers at their bounds, signatures in every form that is none; as it comes, and with lengths and CRCs
+ * truncation, tails, swapped blocks, numbers at their bounds, signatures in every form that is none,
+ * TLVs said twice; as it comes, and with lengths and CRCs
  * repaired so that only structure, hashes and signatures can refuse. Rightly signed images for other meters cost no flash operation.
  *
  * A case is `family:index`.
@@ -12,6 +13,7 @@ import type { Goal, GoalContext, GoalCount, Tier } from '../goal.js';
 import { isMine, Tally } from '../goal.js';
 import { PACKAGE, PACKAGE_BYTES, rememberingCrypto, verdictOf } from '../packages/bench-package.js';
 import { boundPairs, bounds, formCaseAt, forms, isTakenForm, policies } from '../packages/forgeries.js';
+import { manifestTails, TAILS } from '../packages/manifest-tails.js';
 import { MISFITS, objectionTo } from '../packages/misfits.js';
 import {
   bitPairs,
@@ -44,6 +46,7 @@ export const goal: Goal = {
     'tail',
     'swap',
     'form',
+    'tlv',
     'bound',
     'policy',
     'bound-pair',
@@ -52,6 +55,7 @@ export const goal: Goal = {
     'signaturesChecked',
     'octetsUsed',
     'gbcsTwinTaken',
+    'rightTailTaken',
   ],
   run,
 };
@@ -61,6 +65,7 @@ function familiesOf(tier: Tier): readonly Family[] {
   const step = tier === 'Q' ? BLOCK_STEP_BYTES : 1;
   return [
     forms(),
+    manifestTails(),
     bounds(),
     policies(),
     boundPairs(tier === 'Q' ? 500 : 20_000),
@@ -132,15 +137,22 @@ function judge(context: GoalContext, tally: Tally, { name, index, octets, crypto
     context.fail(caseId, `threw: ${String(error)}`);
     return;
   }
-  const isTaken = name === 'form' && isTakenForm(formCaseAt(index).form, formCaseAt(index).signature);
-  if (isTaken) {
-    tally.add('gbcsTwinTaken');
-    if (refusal !== undefined)
-      context.fail(caseId, `the supplier's signature with the other s was refused: ${refusal}`);
+  const taken = takenFor(name, index);
+  if (taken !== undefined) {
+    tally.add(taken);
+    if (refusal !== undefined) context.fail(caseId, `what is right was refused: ${refusal}`);
     return;
   }
   tally.add(`refused:${refusal ?? 'not'}`);
   if (refusal === undefined) context.fail(caseId, 'spoilt octets were taken for the package');
+}
+
+/** The few cases that are right, as what they are counted: a goal that refused everything would prove nothing. */
+function takenFor(name: string, index: number): 'gbcsTwinTaken' | 'rightTailTaken' | undefined {
+  if (name === 'tlv') return TAILS[index]!.isRight && 'rightTailTaken';
+  if (name !== 'form') return undefined;
+  const { form, signature } = formCaseAt(index);
+  return isTakenForm(form, signature) ? 'gbcsTwinTaken' : undefined;
 }
 
 function showMisfits(context: GoalContext, tally: Tally): number {

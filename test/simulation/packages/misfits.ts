@@ -1,5 +1,5 @@
 /**
- * Rightly signed images for another kind of meter, shown to the whole meter of the emulator: each must be refused with its own code before one
+ * Rightly signed images for another kind of meter, and manifests that no rule of theirs allows, shown to the whole meter of the emulator: each must be refused with its own code before one
  * sector is erased or one octet programmed for it.
  */
 import { createFlash, manufacture, startEsme, type NorFlash } from '@smets1/emulator';
@@ -15,6 +15,7 @@ import {
 } from '@smets1/protocol';
 import { modelBench, offerBlobOf } from '../transfers/images.js';
 import { smallLayout } from '../transfers/flash-meter.js';
+import { TAILS, withTail } from './manifest-tails.js';
 
 interface Wish {
   readonly manufacturerCode?: number;
@@ -26,6 +27,8 @@ interface Wish {
   readonly applicableFromMin?: number;
   readonly applicableFromMax?: number;
   readonly imageBytes?: number;
+  /** TLVs at the end of the manifest, which its signature covers. */
+  readonly tail?: readonly number[];
 }
 
 export interface Misfit {
@@ -71,6 +74,9 @@ export const MISFITS: readonly Misfit[] = [
   misfit('from-newer-only', { applicableFromMin: 0x0102 }, 'versionNotApplicable'),
   misfit('from-older-only', { applicableFromMax: 0x0100 }, 'versionNotApplicable'),
   misfit('too-large', { imageBytes: 60_000 }, 'imageTooLarge'),
+  ...TAILS.filter(({ isRight }) => isRight !== true).map(({ name, octets }) =>
+    misfit(`tail-${name}`, { tail: octets }, 'malformed'),
+  ),
 ];
 
 function misfit(name: string, wish: Wish, ...refusals: readonly string[]): Misfit {
@@ -122,6 +128,9 @@ function offerOf(wish: Wish): Parameters<typeof encodeHostMessage>[0]['message']
   );
   const checked = runTask(verifyPackage(built, bench.trust), crypto);
   if (!checked.ok) throw new Error(checked.fault.detail);
-  const { manifest, otaHeader, gbcsSignature } = checked.value;
-  return { kind: 'offer', replace: true, offerNonce: 1, manifest: manifest.octets, otaHeader, gbcsSignature };
+  const { otaHeader, gbcsSignature } = checked.value;
+  const { octets } = checked.value.manifest;
+  const manifest =
+    wish.tail === undefined ? octets : withTail(octets, wish.tail, (message) => signer.sign('manufacturer', message));
+  return { kind: 'offer', replace: true, offerNonce: 1, manifest, otaHeader, gbcsSignature };
 }

@@ -1,6 +1,6 @@
 /**
- * Lying devices: no meter at all behind the line, and no key of one, but somebody who knows the protocol and answers. Nothing of what it says
- * may ever count as done.
+ * Lying devices: no meter at all behind the line, and no key of one, but somebody who knows the protocol, may have listened to the meter before, and
+ * answers. Nothing of what it says may ever count as done.
  */
 import {
   decodeHostMessage,
@@ -10,6 +10,7 @@ import {
   type MeterHello,
   type MeterMessage,
   type OutcomeFields,
+  type SignerPort,
 } from '@smets1/protocol';
 import { OTHER_DEVICE_ID } from './images.js';
 import { tellHost, type Middle, type Scene } from './middle.js';
@@ -18,6 +19,7 @@ export const LIAR_NAMES: readonly string[] = [
   'complete-at-once',
   'random-bitmaps',
   'signed-by-a-stranger',
+  'replays-outcomes',
   'endless-busy',
   'endless-alerts',
   'another-meter',
@@ -26,6 +28,8 @@ export const LIAR_NAMES: readonly string[] = [
   'noise',
   'silent',
 ];
+
+const REPLAYING = 'replays-outcomes';
 
 /** Answers every word of the host; the true meter hears none. */
 export function liarOf(name: string, scene: Scene): Middle {
@@ -48,7 +52,8 @@ export function liarOf(name: string, scene: Scene): Middle {
         return;
       }
       for (const answer of answersOf(name, scene, message, heard)) {
-        middle.struck += 1;
+        // What he is there for is the recorded word; the rest only brings the host to ask for it.
+        if (name !== REPLAYING || 'outcome' in answer) middle.struck += 1;
         const tag = message.kind === 'offer' ? 77 : sessionTag;
         tellHost(scene, { sessionTag: tag, sequence, message: answer });
       }
@@ -117,19 +122,28 @@ function plain(name: string, scene: Scene, asked: HostMessage, heard: number): r
         },
       ];
     case 'seal':
-      return [{ kind: 'sealed', outcome: outcome(scene, { kind: 'seal', nonce: asked.nonce }) }];
+      return [{ kind: 'sealed', outcome: outcome(name, scene, { kind: 'seal', nonce: asked.nonce }) }];
     case 'activate':
-      return [{ kind: 'outcome', outcome: outcome(scene, { kind: 'activation', nonce: asked.nonce }) }];
+      return [{ kind: 'outcome', outcome: outcome(name, scene, { kind: 'activation', nonce: asked.nonce }) }];
     case 'read-version':
-      return [{ kind: 'outcome', outcome: outcome(scene, { kind: 'version', nonce: asked.nonce }) }];
+      return [{ kind: 'outcome', outcome: outcome(name, scene, { kind: 'version', nonce: asked.nonce }) }];
     case 'get-state':
     case 'abort':
       return [];
   }
 }
 
-/** Says all that a host wants to read, signed with a key that is not the meter's. */
-function outcome(scene: Scene, what: Pick<OutcomeFields, 'kind' | 'nonce'>): Uint8Array {
+/**
+ * Says all that a host wants to read: signed with a key that is not the meter's; or, where it was recorded, by the true meter, for this very image
+ * and permission, but in answer to an earlier question.
+ */
+function outcome(name: string, scene: Scene, what: Pick<OutcomeFields, 'kind' | 'nonce'>): Uint8Array {
+  const { bench, random } = scene;
+  if (name !== REPLAYING) return signed(scene, what, bench.strangerSigner);
+  return signed(scene, { ...what, nonce: random.octets(what.nonce.length) }, bench.signer);
+}
+
+function signed(scene: Scene, what: Pick<OutcomeFields, 'kind' | 'nonce'>, signer: SignerPort): Uint8Array {
   const { bench, shape } = scene;
   const { manifest, manifestDigest } = shape.wanted.image;
   const fields: OutcomeFields = {
@@ -144,7 +158,7 @@ function outcome(scene: Scene, what: Pick<OutcomeFields, 'kind' | 'nonce'>): Uin
     securityCounter: manifest.securityCounter,
     bootEpoch: 9,
   };
-  return runTask(signOutcome(fields), bench.crypto, bench.strangerSigner);
+  return runTask(signOutcome(fields), bench.crypto, signer);
 }
 
 function hello(name: string, { bench }: Scene, nonce: Uint8Array, heard: number): MeterHello {
