@@ -18,8 +18,13 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'boot',
-    mutate: ['boot.ts', 'run-gate.ts', 'boot-records.ts', 'boot-state.ts', 'slot.ts', 'state-store.ts'].map(boot),
-    tests: ['boot.test.ts', 'state-store.test.ts'].map(boot),
+    mutate: ['boot.ts', 'run-gate.ts', 'boot-records.ts', 'boot-state.ts', 'slot.ts'].map(boot),
+    tests: ['boot.test.ts', 'run-gate.test.ts', 'boot-records.test.ts', 'boot-state.test.ts', 'slot.test.ts'].map(boot),
+  },
+  {
+    name: 'store',
+    mutate: [boot('state-store.ts')],
+    tests: [boot('state-store.test.ts')],
   },
   {
     name: 'log',

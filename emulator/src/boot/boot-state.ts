@@ -34,6 +34,7 @@ export interface Trial {
 
 export const OUTCOME_CODES = { success: 0, noImageHeld: 1, hashMismatch: 2, activationFailure: 3 } as const;
 export type OutcomeCode = keyof typeof OUTCOME_CODES;
+const OUTCOME_NAMES = Object.keys(OUTCOME_CODES) as readonly OutcomeCode[];
 
 /** How the last authorised activation ended; given again to whoever repeats it. */
 export interface ActivationOutcome {
@@ -213,7 +214,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
   const slot = (at: number): SlotIndex => (octets[at] === 1 ? 1 : 0);
   const present = octets[AT.present]!;
   const has = (bit: number): boolean => (present & bit) !== 0;
-  const code = Object.entries(OUTCOME_CODES).find(([, value]) => value === octets[AT.outcomeCode])?.[0];
+  const code = OUTCOME_NAMES.find((name) => OUTCOME_CODES[name] === octets[AT.outcomeCode]) ?? 'activationFailure';
   return {
     bootEpoch: u32(AT.bootEpoch),
     highestOriginatorCounter: counter(AT.highestOriginatorCounter),
@@ -256,7 +257,7 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
     }),
     ...(has(HAS.outcome) && {
       outcome: {
-        code: isOutcomeCode(code) ? code : 'activationFailure',
+        code,
         versionAfter: u32(AT.outcomeVersion),
         originatorCounter: counter(AT.outcomeCounter),
         authorisationDigest: digest(AT.outcomeAuthorisation),
@@ -266,10 +267,6 @@ export function decodeBootState(octets: Uint8Array): BootState | undefined {
     ...(has(HAS.lastRunVersion) && { lastRunVersion: u32(AT.lastRunVersion) }),
     ...(has(HAS.recoveredFloor) && { recoveredFloor: u32(AT.securityCounter) }),
   };
-}
-
-function isOutcomeCode(code: string | undefined): code is OutcomeCode {
-  return code !== undefined && code in OUTCOME_CODES;
 }
 
 function checkedCounter(value: bigint): bigint {

@@ -5,27 +5,17 @@ import { planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { TRIAL_STARTS_MAX } from '@smets1/protocol';
-import type { DeviceIdentity } from '../meter/identity.js';
-import { provision, readIdentity } from '../meter/identity.js';
+import { provision } from '../meter/identity.js';
 import { SecurityLog } from '../meter/security-log.js';
 import { boot } from './boot.js';
 import { AUTHORISATION, crypto, IDENTITY, ports, sha256 } from './boot-bench.test-support.js';
-import type { BootPorts, ImageHeader } from './boot-crypto.js';
-import {
-  confirmTrial,
-  discardStaged,
-  readBootState,
-  recordActivation,
-  recordOutcome,
-  recordStaged,
-} from './boot-records.js';
-import type { BootState, PendingActivation, SlotIndex } from './boot-state.js';
-import { decodeBootState, encodeBootState, floorOf } from './boot-state.js';
+import type { BootPorts } from './boot-crypto.js';
+import { confirmTrial, readBootState, recordActivation, recordStaged } from './boot-records.js';
+import type { PendingActivation, SlotIndex } from './boot-state.js';
+import { floorOf } from './boot-state.js';
 import type { SlotImage } from './factory.js';
 import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
 import { modelImage } from './model-image.test-support.js';
-import type { Run } from './run-gate.js';
-import { lookAgain, RUN_GRANTED } from './run-gate.js';
 import { verifySlot, writeSlotHeader } from './slot.js';
 
 const LAYOUT = planLayout(
@@ -307,173 +297,5 @@ describe('a worn security log', () => {
       if (isInside) flash.breakSector(sector.index, 'program-fails');
     }
     expect(boot(flash, ports)).toMatchObject({ phase: 'trial', degraded: false, events: [{ code: 0x8f43 }] });
-  });
-});
-
-describe('the second look', () => {
-  const identity = (): DeviceIdentity => readIdentity(flash, crc32)!;
-  const runOf = (phase: Run['phase'], slot: SlotIndex): Run => {
-    const checked = verifySlot(flash, ports, slot, {});
-    if (!checked.ok) throw new Error(checked.fault);
-    return { phase, slot, header: checked.header, image: checked.image };
-  };
-
-  it('grants what the state names, and nothing when any one thing about it is wrong', () => {
-    boot(flash, ports);
-    const state = readBootState(flash, crypto);
-    const run = runOf('confirmed', 0);
-    const known = identity();
-    expect(lookAgain(flash, ports, state, run, known)).toBe(RUN_GRANTED);
-    const image = run.image.slice();
-    image[4000]! ^= 1;
-    const confirmed = state.confirmed!;
-    // The header is read anew: what the first look took for it counts for nothing.
-    const saying = (changes: Partial<ImageHeader>): BootPorts => ({
-      ...ports,
-      readImageHeader: () => ({ ...run.header, ...changes }),
-    });
-    const boom = (): boolean => {
-      throw new Error('boom');
-    };
-    const answers = [
-      lookAgain(flash, ports, state, { ...run, image }, known),
-      lookAgain(flash, ports, state, { ...run, image: run.image.subarray(0, 4999) }, known),
-      lookAgain(flash, ports, state, { ...run, slot: 1 }, known),
-      lookAgain(flash, ports, state, { ...run, phase: 'fallback' }, known),
-      lookAgain(flash, ports, state, { ...run, phase: 'trial' }, known),
-      lookAgain(flash, saying({ check: () => false }), state, run, known),
-      lookAgain(flash, saying({ check: boom }), state, run, known),
-      lookAgain(flash, saying({ imageBytes: 4999 }), state, run, known),
-      lookAgain(flash, { ...ports, readImageHeader: () => undefined }, state, run, known),
-      lookAgain(flash, ports, state, run, undefined),
-      lookAgain(flash, ports, { ...state, confirmed: { ...confirmed, securityCounter: 2 } }, run, known),
-      lookAgain(flash, ports, { ...state, confirmed: { ...confirmed, imageHash: new Uint8Array(32) } }, run, known),
-      lookAgain(flash, ports, state, run, { ...known, hardwareVersion: 0x1_0000 }),
-      lookAgain(flash, ports, state, run, { ...known, imageType: 2 }),
-      lookAgain(flash, ports, state, run, { ...known, manufacturerCode: 1 }),
-      lookAgain(flash, ports, { ...state, confirmed: undefined } as unknown as BootState, run, known),
-    ];
-    for (const answer of answers) expect(answer).not.toBe(RUN_GRANTED);
-  });
-
-  it('grants a trial only within its starts', () => {
-    boot(flash, ports);
-    recordActivation(flash, crypto, stage(NEW, 1));
-    const { state } = boot(flash, ports);
-    const run = runOf('trial', 1);
-    const starts = (bootCount: number): BootState => ({ ...state, trial: { ...state.trial!, bootCount } });
-    expect(lookAgain(flash, ports, starts(TRIAL_STARTS_MAX), run, identity())).toBe(RUN_GRANTED);
-    expect(lookAgain(flash, ports, starts(TRIAL_STARTS_MAX + 1), run, identity())).not.toBe(RUN_GRANTED);
-    expect(lookAgain(flash, ports, starts(0), run, identity())).not.toBe(RUN_GRANTED);
-  });
-
-  it('keeps an image from running that only the first look lets pass', () => {
-    let reads = 0;
-    // The first check of the signature answers wrongly, as a glitch could make it; the second one does not.
-    const readImageHeader: BootPorts['readImageHeader'] = (octets) => {
-      const header = ports.readImageHeader(octets);
-      return header && { ...header, check: (...args) => (reads++ === 0 ? true : header.check(...args)) };
-    };
-    const crypto = { ...ports.crypto, verify: () => false };
-    expect(boot(flash, { ...ports, crypto, readImageHeader })).toMatchObject({ phase: 'recovery' });
-    expect(reads).toBe(2);
-    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed' });
-  });
-});
-
-describe('boot records', () => {
-  const codeOf = (call: () => unknown): string | undefined => {
-    try {
-      call();
-      return undefined;
-    } catch (error) {
-      return error instanceof BootError ? error.code : String(error);
-    }
-  };
-
-  it('refuse a replayed counter, an image that is not staged, and anything during an activation', () => {
-    boot(flash, ports);
-    const activation = stage(NEW, 1);
-    const other = { ...activation, imageHash: new Uint8Array(32) };
-    expect(codeOf(() => recordActivation(flash, crypto, other))).toBe('not-staged');
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 0n }))).toBe(
-      'counter-not-new',
-    );
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2n ** 63n }))).toBe(
-      'bad-value',
-    );
-    recordActivation(flash, crypto, activation);
-    expect(codeOf(() => recordActivation(flash, crypto, { ...activation, originatorCounter: 2n }))).toBe(
-      'trial-running',
-    );
-    expect(codeOf(() => recordStaged(flash, crypto, activation))).toBe('trial-running');
-    expect(codeOf(() => confirmTrial(flash, crypto))).toBe('no-trial');
-    boot(flash, ports);
-    expect(codeOf(() => discardStaged(flash, crypto))).toBe('trial-running');
-  });
-
-  it('keep the outcome of a command that had no effect, and burn its counter', () => {
-    const outcome = {
-      code: 'hashMismatch',
-      originatorCounter: 12n,
-      authorisationDigest: AUTHORISATION,
-      imageHash: new Uint8Array(32),
-      versionAfter: 1,
-    } as const;
-    recordOutcome(flash, crypto, outcome);
-    expect(readBootState(flash, crypto)).toMatchObject({ outcome, highestOriginatorCounter: 12n });
-    expect(codeOf(() => recordOutcome(flash, crypto, outcome))).toBe('counter-not-new');
-  });
-
-  it('cancel a pending activation with the staged image it names', () => {
-    const activation = stage(NEW, 1);
-    recordActivation(flash, crypto, activation);
-    expect(discardStaged(flash, crypto)).toEqual(activation);
-    expect(discardStaged(flash, crypto)).toBeUndefined();
-    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
-    expect(readBootState(flash, crypto).highestOriginatorCounter).toBe(1n);
-  });
-
-  it('give back every part of a state', () => {
-    const digest = (value: number): Uint8Array => new Uint8Array(32).fill(value);
-    const state: BootState = {
-      bootEpoch: 0xffff_fffe,
-      highestOriginatorCounter: 2n ** 63n - 1n,
-      confirmed: {
-        slot: 1,
-        manifestDigest: digest(1),
-        imageHash: digest(2),
-        version: 0xffff_ffff,
-        imageBytes: 971_304,
-        securityCounter: 0xffff_fffe,
-        previous: { slot: 0, imageHash: digest(3) },
-      },
-      staged: { slot: 1, manifestDigest: digest(4), imageHash: digest(5) },
-      pending: {
-        slot: 1,
-        manifestDigest: digest(6),
-        imageHash: digest(7),
-        originatorCounter: 2n ** 62n,
-        authorisationDigest: digest(8),
-      },
-      trial: { bootCount: 3, version: 4, imageBytes: 5, securityCounter: 6 },
-      outcome: {
-        code: 'noImageHeld',
-        originatorCounter: 9n,
-        authorisationDigest: digest(9),
-        imageHash: digest(10),
-        versionAfter: 11,
-      },
-      lastRunVersion: 12,
-    };
-    expect(decodeBootState(encodeBootState('boot', state))).toEqual(state);
-    const lost: BootState = { bootEpoch: 3, highestOriginatorCounter: 0n, recoveredFloor: 0xffff_ffff };
-    expect(decodeBootState(encodeBootState('boot', lost))).toEqual(lost);
-    // A record whose counter no image can have is none, whatever its CRC says.
-    for (const at of [36, 156]) {
-      const octets = encodeBootState('boot', state);
-      octets[at] = 1;
-      expect(decodeBootState(octets)).toBeUndefined();
-    }
   });
 });

@@ -87,9 +87,9 @@ function foreignness(header: ImageHeader, identity: DeviceIdentity): number {
   return (header.manufacturerCode ^ manufacturerCode) | (header.imageType ^ imageType) | below | above;
 }
 
-/** Not `sameOctets`: that one has answered already. */
+/** Not `sameOctets`: that one has answered already. An octet that only one of them has differs. */
 function differingBits(a: Uint8Array, b: Uint8Array): number {
-  let bits = a.length ^ b.length;
+  let bits = 0;
   for (let i = 0; i < Math.max(a.length, b.length); i++) bits |= (a[i] ?? 0x100) ^ (b[i] ?? 0x200);
   return bits;
 }
