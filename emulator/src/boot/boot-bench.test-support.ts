@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { PowerLost } from '../errors.js';
 import type { FaultPlan } from '../flash/fault-plan.js';
 import type { FlashGeometry, FlashLayout } from '../flash/flash-port.js';
-import { planLayout } from '../flash/layout-plan.js';
+import { bootSlotBytes, planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { provision } from '../meter/identity.js';
@@ -12,7 +12,8 @@ import type { BootResult } from './boot.js';
 import { boot } from './boot.js';
 import type { BootPorts } from './boot-crypto.js';
 import { confirmTrial, discardStaged, readBootState, recordActivation, recordStaged } from './boot-records.js';
-import type { BootState, SlotIndex } from './boot-state.js';
+import type { BootState, BootStep, SlotIndex } from './boot-state.js';
+import { BOOT_STEPS } from './boot-state.js';
 import type { SlotImage } from './factory.js';
 import { eraseSlot, factoryInstall, writeSlotImage } from './factory.js';
 import {
@@ -109,6 +110,27 @@ export function activate(flash: NorFlash): void {
     originatorCounter: highestOriginatorCounter + 1n,
     authorisationDigest: AUTHORISATION,
   });
+}
+
+/** Offset, sequence and step of every boot record that stands in flash, newest first. */
+export function bootRecordsIn(
+  flash: NorFlash,
+): readonly { at: number; sequence: number; step: BootStep | undefined }[] {
+  const slotBytes = bootSlotBytes(flash.granuleBytes);
+  const steps = Object.keys(BOOT_STEPS) as BootStep[];
+  return flash.layout.partitions
+    .filter(({ name }) => name === 'boot-a' || name === 'boot-b')
+    .flatMap(({ offsetBytes, lengthBytes }) =>
+      Array.from({ length: Math.floor(lengthBytes / slotBytes) }, (_, slot) => offsetBytes + slot * slotBytes),
+    )
+    .map((at) => ({ at, view: new DataView(flash.read(at, slotBytes).buffer) }))
+    .filter(({ view }) => view.getUint8(8) === 1)
+    .map(({ at, view }) => ({
+      at,
+      sequence: view.getUint32(0, true),
+      step: steps.find((step) => BOOT_STEPS[step] === view.getUint8(12 + 1)),
+    }))
+    .toSorted((a, b) => b.sequence - a.sequence);
 }
 
 /** A meter in each state that the records can be in, two starts after the last change where a start does not change it. */

@@ -1,14 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BootError } from '../errors.js';
-import { planLayout } from '../flash/layout-plan.js';
+import type { PartitionName } from '../flash/flash-port.js';
+import { bootSlotBytes, planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { TRIAL_STARTS_MAX } from '@smets1/protocol';
 import { provision } from '../meter/identity.js';
 import { SecurityLog } from '../meter/security-log.js';
 import { boot } from './boot.js';
-import { AUTHORISATION, crypto, IDENTITY, ports, sha256 } from './boot-bench.test-support.js';
+import { AUTHORISATION, bootRecordsIn, crypto, IDENTITY, ports, sha256 } from './boot-bench.test-support.js';
 import type { BootPorts } from './boot-crypto.js';
 import { confirmTrial, readBootState, recordActivation, recordStaged } from './boot-records.js';
 import type { PendingActivation, SlotIndex } from './boot-state.js';
@@ -54,6 +55,14 @@ function spoil(slot: SlotIndex, offsetBytes = 4096): void {
   const octets = region.read(offsetBytes, 16);
   expect(octets.some((octet) => octet !== 0)).toBe(true);
   region.program(offsetBytes, new Uint8Array(16));
+}
+
+function wearOut(name: PartitionName): void {
+  const { offsetBytes, lengthBytes } = LAYOUT.partitions.find((partition) => partition.name === name)!;
+  for (const sector of flash.sectors) {
+    const isInside = sector.offsetBytes >= offsetBytes && sector.offsetBytes < offsetBytes + lengthBytes;
+    if (isInside) flash.breakSector(sector.index, 'program-fails');
+  }
 }
 
 const loggedCodes = (): number[] => new SecurityLog(flash, crc32).entries.map((entry) => entry.code);
@@ -104,8 +113,8 @@ describe('boot', () => {
     const state = readBootState(flash, crypto);
     expect(state.outcome).toMatchObject({ code: 'activationFailure', versionAfter: 1, originatorCounter: 1n });
     expect(state).toMatchObject({ confirmed: { securityCounter: 1, slot: 0 }, highestOriginatorCounter: 1n });
-    expect(state.pending).toBeUndefined();
     expect(loggedCodes()).toEqual([0x8f43, 0x8f43]);
+    for (const part of ['staged', 'pending', 'trial']) expect(state).not.toHaveProperty(part);
     expect(() => confirmTrial(flash, crypto)).toThrow(BootError);
   });
 
@@ -211,7 +220,7 @@ describe('boot', () => {
       spoil(0);
       spoil(1);
       const result = boot(flash, ports);
-      expect(result.phase).toBe('recovery');
+      expect(result).toMatchObject({ phase: 'recovery', spareSlot: 0, state: { lastRunVersion: 2 } });
       expect(boot(flash, ports).epoch).toBe(result.epoch + 1);
     });
 
@@ -228,8 +237,81 @@ describe('boot', () => {
     });
   });
 
-  it('is in recovery on a flash that has never had an image', () => {
-    expect(boot(createFlash(LAYOUT), ports)).toMatchObject({ phase: 'recovery', epoch: 1 });
+  it('is in recovery when the first image rots, before which there was none', () => {
+    boot(flash, ports);
+    spoil(0);
+    expect(boot(flash, ports)).toMatchObject({ phase: 'recovery', spareSlot: 1, events: [{ code: 0x8f1b }] });
+  });
+
+  it('is in recovery on a flash that has never had an image, and finds nothing wrong in that', () => {
+    const result = boot(createFlash(LAYOUT), ports);
+    expect(result).toMatchObject({ phase: 'recovery', epoch: 1, spareSlot: 0, events: [] });
+    expect(result.state).toStrictEqual({ bootEpoch: 1, highestOriginatorCounter: 0n });
+  });
+
+  it('reports no change of version when an image runs for the first time at all', () => {
+    flash = createFlash(LAYOUT);
+    provision(flash, crc32, IDENTITY);
+    recordActivation(flash, crypto, stage(NEW, 0));
+    expect(boot(flash, ports)).toMatchObject({ phase: 'trial', events: [], state: { lastRunVersion: 2 } });
+  });
+
+  it('leaves the slot for a record free that a cut may have left in flight', () => {
+    boot(flash, ports);
+    for (let i = 0; i < 5; i++) {
+      const before = new Set(bootRecordsIn(flash).map(({ at }) => at));
+      boot(flash, ports);
+      const { at } = bootRecordsIn(flash)[0]!;
+      const slotBytes = bootSlotBytes(16);
+      // Where a sector is begun anew there is none.
+      if (at % 4096 === 0) continue;
+      expect(before.has(at - slotBytes)).toBe(false);
+      expect(new Set(flash.read(at - slotBytes, slotBytes))).toEqual(new Set([0xff]));
+    }
+  });
+});
+
+describe('a meter whose boot records are worn out', () => {
+  const wearOutRecords = (): void => {
+    wearOut('boot-a');
+    wearOut('boot-b');
+  };
+
+  it('runs the confirmed image, says that nothing is recorded, and has no room for another image', () => {
+    boot(flash, ports);
+    const { state } = boot(flash, ports);
+    wearOutRecords();
+    for (let i = 0; i < 2; i++) {
+      const result = boot(flash, ports);
+      expect(result).toMatchObject({ phase: 'confirmed', slot: 0, spareSlot: undefined, degraded: true });
+      expect(result.epoch).toBe(state.bootEpoch + 1);
+      expect(result.state).toEqual(state);
+    }
+  });
+
+  it('makes no start on trial, which could not be counted', () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    wearOutRecords();
+    const result = boot(flash, ports);
+    expect(result).toMatchObject({ phase: 'confirmed', slot: 0, spareSlot: undefined, degraded: true });
+    expect(result.state).toMatchObject({ pending: { slot: 1 }, confirmed: { slot: 0 } });
+    expect(result.state).not.toHaveProperty('trial');
+  });
+
+  it('makes one all the same where there is nothing else to run', () => {
+    boot(flash, ports);
+    recordActivation(flash, crypto, stage(NEW, 1));
+    spoil(0);
+    wearOutRecords();
+    expect(boot(flash, ports)).toMatchObject({ phase: 'trial', slot: 1, spareSlot: undefined, degraded: true });
+  });
+
+  it('is in recovery where nothing verifies', () => {
+    boot(flash, ports);
+    spoil(0);
+    wearOutRecords();
+    expect(boot(flash, ports)).toMatchObject({ phase: 'recovery', spareSlot: 1, degraded: true });
   });
 });
 
@@ -281,21 +363,34 @@ describe('a meter that has lost every boot record', () => {
     expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed', slot: 0 });
   });
 
+  it('passes over a counter that is none when it looks for its floor', () => {
+    const readImageHeader: BootPorts['readImageHeader'] = (octets) => {
+      const header = ports.readImageHeader(octets);
+      return header && header.fileVersion === 1 ? { ...header, securityCounter: Number.NaN } : header;
+    };
+    expect(boot(flash, { ...ports, readImageHeader }).state).toMatchObject({ recoveredFloor: 7 });
+  });
+
   it('goes on counting starts from what the security log remembers', () => {
     const last = new SecurityLog(flash, crc32).entries.at(-1)!.bootEpoch;
     expect(boot(flash, ports).epoch).toBeGreaterThan(last);
   });
 });
 
-describe('a worn security log', () => {
-  it('does not keep a good image from running', () => {
+describe('a security log', () => {
+  it('does not keep a good image from running when it is worn', () => {
     boot(flash, ports);
     recordActivation(flash, crypto, stage(NEW, 1));
-    const { offsetBytes, lengthBytes } = LAYOUT.partitions.find(({ name }) => name === 'security-log')!;
-    for (const sector of flash.sectors) {
-      const isInside = sector.offsetBytes >= offsetBytes && sector.offsetBytes < offsetBytes + lengthBytes;
-      if (isInside) flash.breakSector(sector.index, 'program-fails');
-    }
+    wearOut('security-log');
     expect(boot(flash, ports)).toMatchObject({ phase: 'trial', degraded: false, events: [{ code: 0x8f43 }] });
+  });
+
+  it('is not missed before there is something to log, and then it is an error of the layout', () => {
+    flash = createFlash({ ...LAYOUT, partitions: LAYOUT.partitions.filter(({ name }) => name !== 'security-log') });
+    provision(flash, crc32, IDENTITY);
+    factoryInstall(flash, ports, OLD);
+    expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed' });
+    recordActivation(flash, crypto, stage(NEW, 1));
+    expect(() => boot(flash, ports)).toThrow(expect.objectContaining({ code: 'bad-layout' }));
   });
 });

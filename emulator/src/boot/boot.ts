@@ -133,8 +133,9 @@ function runConfirmed(device: Device, state: BootState): Pick<Decision, 'run' | 
     return { run: { phase: 'confirmed', slot, header, image }, verificationFailed: false };
   }
   // Exactly the image that the confirm record names, below the floor as it is; no other.
-  const fallback = previous && verify(device, previous.slot, { imageHash: previous.imageHash });
-  if (!fallback?.ok || previous === undefined) return { run: undefined, verificationFailed: true };
+  if (previous === undefined) return { run: undefined, verificationFailed: true };
+  const fallback = verify(device, previous.slot, { imageHash: previous.imageHash });
+  if (!fallback.ok) return { run: undefined, verificationFailed: true };
   const { header, image } = fallback;
   return { run: { phase: 'fallback', slot: previous.slot, header, image }, verificationFailed: true };
 }
@@ -159,13 +160,14 @@ function gated({ flash, ports, identity }: Device, before: BootState, decision: 
 /** What may run when nothing can be recorded: no trial, because its starts would not be counted, unless there is nothing else. */
 function readOnly(device: Device, before: BootState, decision: Decision): Decision {
   if (decision.run?.phase !== 'trial') return decision;
-  const back = gated(device, before, { ...runConfirmed(device, before), step: 'boot', state: before });
+  const back = gated(device, before, { ...decision, ...runConfirmed(device, before), state: before });
   return back.run === undefined ? decision : back;
 }
 
 function resultOf({ run, state }: Decision, findings: BootFindings): BootResult {
   if (run === undefined) {
-    return { ...findings, phase: 'recovery', spareSlot: otherSlot(state.confirmed?.slot ?? 1) };
+    const { confirmed } = state;
+    return { ...findings, phase: 'recovery', spareSlot: confirmed === undefined ? 0 : otherSlot(confirmed.slot) };
   }
   const { phase, slot, header } = run;
   const spareSlot = phase === 'trial' || findings.degraded ? undefined : otherSlot(slot);

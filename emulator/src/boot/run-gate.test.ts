@@ -5,7 +5,17 @@ import { TRIAL_STARTS_MAX } from '@smets1/protocol';
 import type { NorFlash } from '../flash/nor-flash.js';
 import type { DeviceIdentity } from '../meter/identity.js';
 import { readIdentity } from '../meter/identity.js';
-import { activate, crypto, IDENTITY, newMeter, OLD, ports, sha256, stage } from './boot-bench.test-support.js';
+import {
+  activate,
+  bootRecordsIn,
+  crypto,
+  IDENTITY,
+  newMeter,
+  OLD,
+  ports,
+  sha256,
+  stage,
+} from './boot-bench.test-support.js';
 import type { BootPorts, ImageHeader } from './boot-crypto.js';
 import { confirmTrial, readBootState } from './boot-records.js';
 import type { BootState, SlotIndex } from './boot-state.js';
@@ -137,8 +147,13 @@ describe('the second look', () => {
       return header && { ...header, check: (...args) => (reads++ === 0 ? true : header.check(...args)) };
     };
     const refusing = { ...ports.crypto, verify: () => false };
-    expect(boot(flash, { ...ports, crypto: refusing, readImageHeader })).toMatchObject({ phase: 'recovery' });
+    const before = readBootState(flash, crypto);
+    const result = boot(flash, { ...ports, crypto: refusing, readImageHeader });
+    expect(result).toMatchObject({ phase: 'recovery', spareSlot: 1, events: [{ code: 0x8f1b }] });
     expect(reads).toBe(2);
+    // It is one more start, and nothing else.
+    expect(readBootState(flash, crypto)).toEqual({ ...before, bootEpoch: before.bootEpoch + 1 });
+    expect(bootRecordsIn(flash)[0]?.step).toBe('boot');
     expect(boot(flash, ports)).toMatchObject({ phase: 'confirmed' });
   });
 });

@@ -15,6 +15,7 @@ import { BOOT_SLOTS_PER_SECTOR_MIN } from '../limits.js';
 import {
   activate,
   AUTHORISATION,
+  bootRecordsIn,
   crypto,
   cut,
   essence,
@@ -121,20 +122,10 @@ function strike({ run, from, before, allowed }: Case, plan: FaultPlan, seen: See
 
 const slotBytes = bootSlotBytes(GEOMETRY.granuleBytes);
 /** Offsets of the two newest records. */
-function newestTwo(flash: NorFlash): readonly number[] {
-  const found: { readonly at: number; readonly sequence: number }[] = [];
-  for (const name of ['boot-a', 'boot-b'] as const) {
-    const { offsetBytes, lengthBytes } = flash.layout.partitions.find((partition) => partition.name === name)!;
-    for (let at = offsetBytes; at + slotBytes <= offsetBytes + lengthBytes; at += slotBytes) {
-      const view = new DataView(flash.read(at, slotBytes).buffer);
-      if (view.getUint8(8) === 1) found.push({ at, sequence: view.getUint32(0, true) });
-    }
-  }
-  return found
-    .toSorted((a, b) => b.sequence - a.sequence)
+const newestTwo = (flash: NorFlash): readonly number[] =>
+  bootRecordsIn(flash)
     .slice(0, 2)
     .map(({ at }) => at);
-}
 
 describe.each([
   ['two sectors', TWO_SECTORS],

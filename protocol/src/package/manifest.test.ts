@@ -271,6 +271,8 @@ describe('the TLVs of a manifest', () => {
     ['descending types', [...tlv(2), ...tlv(1, 0x61)], 'malformed'],
     ['a value that runs into the signature', [2, 0, 3, 0, 1, 2], 'malformed'],
     ['half a head', [2, 0, 0], 'malformed'],
+    ['as many octets as a manifest may have', tlv(2, ...Array.from({ length: 832 }, () => 0)), undefined],
+    ['an octet more than that', tlv(2, ...Array.from({ length: 833 }, () => 0)), 'malformed'],
   ])('with %s are answered rightly', (_, tail, code) => {
     const plain = signed().octets;
     const octets = concat(plain.subarray(0, 124), Uint8Array.from(tail), new Uint8Array(64));
