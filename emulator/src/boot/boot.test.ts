@@ -307,6 +307,19 @@ describe('a meter whose boot records are worn out', () => {
     expect(boot(flash, ports)).toMatchObject({ phase: 'trial', slot: 1, spareSlot: undefined, degraded: true });
   });
 
+  it('does not look a third time at what the second look has refused', () => {
+    boot(flash, ports);
+    wearOutRecords();
+    const answers = [true, false, true, true];
+    let looks = 0;
+    const readImageHeader: BootPorts['readImageHeader'] = (octets) => {
+      const header = ports.readImageHeader(octets);
+      return header && { ...header, check: () => answers[looks++] === true };
+    };
+    expect(boot(flash, { ...ports, readImageHeader })).toMatchObject({ phase: 'recovery', degraded: true });
+    expect(looks).toBe(2);
+  });
+
   it('is in recovery where nothing verifies', () => {
     boot(flash, ports);
     spoil(0);

@@ -167,8 +167,13 @@ describe('a manifest', () => {
     }
     expect(decodeManifest(concat(octets, Uint8Array.of(0)))).toMatchObject({
       ok: false,
-      fault: { code: 'trailingOctets' },
+      fault: { code: 'trailingOctets', detail: expect.stringMatching(/^1 octets/) as string },
     });
+  });
+
+  it('may be for one hardware version and one running version only', () => {
+    const one = { hardwareMin: 0x1111, hardwareMax: 0x1111, applicableFromMin: 7, applicableFromMax: 7 };
+    expect(decodeManifest(signed(one).octets)).toMatchObject({ ok: true, value: one });
   });
 
   it('of another major version is refused as that, whatever else it holds', () => {
