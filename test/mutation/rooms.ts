@@ -24,7 +24,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'store',
     mutate: [boot('state-store.ts')],
-    tests: [boot('state-store.test.ts')],
+    tests: [boot('state-store-records.test.ts')],
   },
   {
     name: 'log',

@@ -6,7 +6,6 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { FaultPlan } from '../flash/fault-plan.js';
-import type { FlashPort, FlashRegion, PartitionName } from '../flash/flash-port.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { bootSlotBytes } from '../flash/layout-plan.js';
@@ -25,6 +24,7 @@ import {
   newMeter,
   operationsOf,
   ports,
+  readingBadly,
   stage,
   TWO_SECTORS,
   update,
@@ -264,34 +264,6 @@ describe('boot records on worn sectors', () => {
     expect(degraded).toBeGreaterThan(10);
   });
 });
-
-/** The same flash, but one octet of it reads spoilt whenever `isSpoilt` says so. */
-function readingBadly(flash: NorFlash, at: number, isSpoilt: () => boolean): FlashPort {
-  const windowOf = (name: PartitionName): FlashRegion => {
-    const region = flash.partition(name);
-    const { offsetBytes } = flash.layout.partitions.find((partition) => partition.name === name)!;
-    const read = (from: number, lengthBytes: number): Uint8Array => {
-      const octets = region.read(from, lengthBytes);
-      const index = at - offsetBytes - from;
-      if (index >= 0 && index < lengthBytes && isSpoilt()) octets[index]! ^= 0x10;
-      return octets;
-    };
-    return new Proxy(region, {
-      get: (target, key) => {
-        if (key === 'read') return read;
-        const value: unknown = Reflect.get(target, key, target);
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      },
-    });
-  };
-  return new Proxy<FlashPort>(flash, {
-    get: (target, key) => {
-      if (key === 'partition') return windowOf;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
 
 describe('a record that a cut left all but done', () => {
   const from = newMeter();

@@ -180,10 +180,10 @@ export class StateStore {
     const octets = this.#encode(sequence, payload);
     unit.nextSlot += 1;
     region.program(offsetBytes, octets);
-    for (let reads = 0; reads < 2; reads++) {
-      if (!sameOctets(region.read(offsetBytes, octets.length), octets)) return false;
-    }
-    if (slot === 0) unit.startsWithRecord = true;
+    const isThere = [1, 2].every(() => sameOctets(region.read(offsetBytes, octets.length), octets));
+    if (!isThere) return false;
+    // In the first slot, or behind a record that is.
+    unit.startsWithRecord = true;
     unit.newest = { sequence, state };
     return true;
   }
