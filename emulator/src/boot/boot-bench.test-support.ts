@@ -3,14 +3,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { PowerLost } from '../errors.js';
 import type { FaultPlan } from '../flash/fault-plan.js';
-import type {
-  FlashGeometry,
-  FlashLayout,
-  FlashPort,
-  FlashRegion,
-  Partition,
-  PartitionName,
-} from '../flash/flash-port.js';
+import type { FlashGeometry, FlashLayout } from '../flash/flash-port.js';
 import { bootSlotBytes, planLayout } from '../flash/layout-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
@@ -203,42 +196,4 @@ export function essence(state: BootState): string {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   });
-}
-
-/** The same flash, whose partitions do some things in another way. */
-export function overlaid(
-  flash: NorFlash,
-  changesOf: (region: FlashRegion, partition: Partition) => Partial<FlashRegion>,
-): FlashPort {
-  const windowOf = (name: PartitionName): FlashRegion => {
-    const region = flash.partition(name);
-    const changes = changesOf(
-      region,
-      flash.layout.partitions.find((partition) => partition.name === name)!,
-    );
-    return over(region, changes);
-  };
-  return over<FlashPort>(flash, { partition: windowOf });
-}
-
-function over<T extends object>(whole: T, changes: Partial<T>): T {
-  return new Proxy(whole, {
-    get: (target, key) => {
-      if (key in changes) return Reflect.get(changes, key) as unknown;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
-
-/** The same flash, but one octet of it reads spoilt whenever `isSpoilt` says so. */
-export function readingBadly(flash: NorFlash, at: number, isSpoilt: () => boolean): FlashPort {
-  return overlaid(flash, (region, { offsetBytes }) => ({
-    read: (from, lengthBytes) => {
-      const octets = region.read(from, lengthBytes);
-      const index = at - offsetBytes - from;
-      if (index >= 0 && index < lengthBytes && isSpoilt()) octets[index]! ^= 0x10;
-      return octets;
-    },
-  }));
 }

@@ -9,8 +9,9 @@ import type { FlashLayout, FlashPort } from '../flash/flash-port.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { bootSlotBytes } from '../flash/layout-plan.js';
+import { overlaid, readingBadly } from '../flash/overlaid-flash.test-support.js';
 import { BOOT_SLOTS_PER_SECTOR_MIN } from '../limits.js';
-import { bootRecordsIn, GEOMETRY, LAYOUT, overlaid, readingBadly, TWO_SECTORS } from './boot-bench.test-support.js';
+import { bootRecordsIn, GEOMETRY, LAYOUT, TWO_SECTORS } from './boot-bench.test-support.js';
 import { encodeBootState } from './boot-state.js';
 import { StateStore } from './state-store.js';
 

@@ -9,6 +9,7 @@ import type { FaultPlan } from '../flash/fault-plan.js';
 import type { NorFlash } from '../flash/nor-flash.js';
 import { createFlash } from '../flash/nor-flash.js';
 import { bootSlotBytes } from '../flash/layout-plan.js';
+import { readingBadly } from '../flash/overlaid-flash.test-support.js';
 import { BootError, FlashError } from '../errors.js';
 import { BOOT_SLOTS_PER_SECTOR_MIN } from '../limits.js';
 import {
@@ -24,7 +25,6 @@ import {
   newMeter,
   operationsOf,
   ports,
-  readingBadly,
   stage,
   TWO_SECTORS,
   update,
