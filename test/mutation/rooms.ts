@@ -29,6 +29,6 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'log',
     mutate: ['emulator/src/flash/record-log.ts'],
-    tests: ['emulator/src/flash/record-log.test.ts'],
+    tests: ['emulator/src/flash/record-log-slots.test.ts'],
   },
 ];

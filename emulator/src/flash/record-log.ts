@@ -125,7 +125,6 @@ export class RecordLog {
       page.begun.records.every((record) => wanted.some((payload) => sameOctets(payload, record.payload)));
     if (isBegun && this.#fill(page, generation, wanted)) return true;
     page.generation = 0;
-    page.records = [];
     page.begun = undefined;
     page.nextSlot = 1;
     return takes(() => {
