@@ -261,6 +261,17 @@ describe('a boot record that flash does not take', () => {
     }
   });
 
+  it('is tried once in each sector that has room, and once after an erase', () => {
+    const flash = flashWith([
+      [0, 0, recordOf(1)],
+      [1, 0, recordOf(2)],
+    ]);
+    flash.breakSector(0, 'program-fails');
+    const { operationCount } = flash;
+    expect(open(flash).writeOnce('boot', stateOf(7))).toBe(false);
+    expect(flash.operationCount - operationCount).toBe(3);
+  });
+
   it.each([3, 4])('is written again after an erase when the read %i of its octets differs', (bad) => {
     const flash = flashWith([]);
     writes(flash, 2);
@@ -315,6 +326,13 @@ describe('the sectors of the boot records', () => {
 
   it('have room for the least number of records, each of them', () => {
     expect(open(createFlash(layoutOf(leastBytes, leastBytes))).newest).toBeUndefined();
+    // What is left behind the last whole slot is not used, and not looked at.
+    const flash = createFlash(layoutOf(leastBytes + SLOT_BYTES / 2, leastBytes));
+    flash.program(0, recordOf(1));
+    flash.program(leastBytes, new Uint8Array(SLOT_BYTES / 2));
+    flash.program(leastBytes + SLOT_BYTES / 2, recordOf(2));
+    open(flash).writeOnce('boot', stateOf(7));
+    expect(bootRecordsIn(flash).map(({ at, sequence }) => [at, sequence])[0]).toEqual([SLOT_BYTES, 3]);
     for (const [a, b] of [
       [leastBytes, leastBytes - SLOT_BYTES],
       [leastBytes - SLOT_BYTES, leastBytes],

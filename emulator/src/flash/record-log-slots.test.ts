@@ -217,7 +217,10 @@ describe('a record of a log', () => {
 
   it('counts though the header has rotted, if it was appended; a sector of opening records does not', () => {
     const slots = committed(0, 1, 1, [1, 2, 3]).filter(({ kind }) => kind !== 'header');
-    expect(names(open(flashWith(slots)))).toEqual([1, 2, 3]);
+    const flash = flashWith(slots);
+    expect(names(open(flash))).toEqual([1, 2, 3]);
+    flash.program(atOf(0, 0), new Uint8Array(16));
+    expect(names(open(flash))).toEqual([1, 2, 3]);
     expect(names(open(flashWith(slots.filter(({ kind }) => kind === 'opening'))))).toEqual([]);
   });
 
@@ -320,6 +323,14 @@ describe('a turn of the ring', () => {
     }
   });
 
+  it('goes on with the begun sector rather than with one that was never used', () => {
+    const moved = begun(2, [7]).map((slot) => ({ ...slot, sector: 2 }));
+    const flash = flashWith([...fullSector(0, 1, 1, 1), ...moved], 3);
+    open(flash).append(payload(16), () => [payload(7)]);
+    expect([0, 1, 2].map((sector) => flash.wear(sector))).toEqual([0, 0, 0]);
+    expect(names(open(flash)).slice(-3)).toEqual([7, 7, 16]);
+  });
+
   it('goes on with the begun sector rather than with the oldest', () => {
     const flash = flashWith([...fullSector(0, 3, 60, 60), ...begun(4, [7]), ...fullSector(2, 2, 40, 40)], 3);
     open(flash).append(payload(16), () => [payload(7)]);
@@ -363,6 +374,23 @@ describe('a record that flash does not take', () => {
       expect(flash.operationCount - operationCount).toBe(tries);
     }
     expect(names(open(flash))).toEqual(upTo(15));
+  });
+
+  it('is tried once as a turn goes on and once anew, and what was erased for it is not said to be there', () => {
+    const tried = (slots: readonly Slot[]): number => {
+      const flash = flashWith([...fullSector(0, 2, 40, 40), ...slots]);
+      flash.breakSector(1, 'program-lies');
+      const log = open(flash);
+      const { operationCount } = flash;
+      expect(() => log.append(payload(16), () => [payload(7)])).toThrow(expect.objectContaining({ code: 'worn' }));
+      expect(names(log)).toEqual(upTo(54, 40));
+      expect(names(open(flash))).toEqual(upTo(54, 40));
+      return flash.operationCount - operationCount;
+    };
+    const anew = 1 + RECORD_WRITE_TRIES_MAX;
+    expect(tried(fullSector(1, 1, 1, 1))).toBe(anew);
+    const begun: Slot = { sector: 1, slot: 1, kind: 'opening', generation: 3, sequence: 90, name: 7 };
+    expect(tried([begun])).toBe(RECORD_WRITE_TRIES_MAX + anew);
   });
 
   it.each([3, 4])('is stepped over when the read %i of its octets differs', (bad) => {
@@ -413,6 +441,27 @@ describe('the room of a log', () => {
     expect(logOn(1024, 2048, 512).capacity).toBe(15 + 7);
     expect(RecordLog.recordsPerSector(SECTOR_BYTES, 16, FORMAT)).toBe(SLOTS);
     expect(RecordLog.recordsPerSector(SECTOR_BYTES + 63, 16, FORMAT)).toBe(SLOTS);
+  });
+
+  it("ends with the last whole slot of a sector: what stands behind that is nobody's", () => {
+    const flash = region(SECTOR_BYTES + RECORD_BYTES, SECTOR_BYTES);
+    for (const slot of committed(0, 1, 1, [1])) flash.program(atOf(0, slot.slot), recordOf(slot));
+    const stray: Slot = { sector: 0, slot: SLOTS, kind: 'appended', generation: 1, sequence: 9, name: 2 };
+    flash.program(SECTOR_BYTES, recordOf(stray).subarray(0, RECORD_BYTES));
+    const log = new RecordLog([flash.partition('boot-a')], FORMAT, crc32);
+    expect(names(log)).toEqual([1]);
+    log.append(payload(3));
+    expect(flash.operationCount).toBe(4);
+    expect(flash.wear(1)).toBe(0);
+  });
+
+  it('is guarded where granules are small, and not where the guard would cost half of it', () => {
+    expect(open(flashWith([])).isGuarded).toBe(true);
+    const coarse = createFlash({
+      geometry: { ...layoutOf(2).geometry, sectorRuns: [{ count: 2, sectorBytes: 2048 }], granuleBytes: 512 },
+      partitions: [{ name: 'boot-a', offsetBytes: 0, lengthBytes: 4096 }],
+    });
+    expect(new RecordLog([coarse.partition('boot-a')], FORMAT, crc32).isGuarded).toBe(false);
   });
 
   it('is two sectors with a header and a record each, at least', () => {

@@ -211,7 +211,7 @@ export class RecordLog {
       const whole = again.subarray(at, at + this.#slotBytes);
       const isSame = sameOctets(octets.subarray(at, at + this.#slotBytes), whole);
       if (isSame && isFilled(whole, 0, whole.length, region.erasedValue)) continue;
-      if (slot > 0) page.nextSlot = slot + 1;
+      page.nextSlot = slot + 1;
       const record = this.#decode(octets.subarray(at, at + this.#recordBytes));
       if (
         record !== undefined &&
