@@ -393,6 +393,21 @@ describe('a record that flash does not take', () => {
     expect(tried([begun])).toBe(RECORD_WRITE_TRIES_MAX + anew);
   });
 
+  it('is not said to be there when the header is what flash does not take', () => {
+    const flash = flashWith(fullSector(0, 1, 1, 1));
+    const port = overlaid(flash, (region, { name }) => ({
+      program: (offsetBytes, data) => {
+        if (name === 'boot-b' && offsetBytes === 0) throw new FlashError('worn', 'no');
+        region.program(offsetBytes, data);
+      },
+    }));
+    const log = open(port);
+    expect(() => log.append(payload(16))).toThrow(expect.objectContaining({ code: 'worn' }));
+    expect(sectorOf(flash, 1)).toHaveLength(1);
+    expect(names(log)).toEqual(upTo(15));
+    expect(names(open(flash))).toEqual(upTo(15));
+  });
+
   it.each([3, 4])('is stepped over when the read %i of its octets differs', (bad) => {
     const flash = flashWith(committed(0, 1, 1, [1]));
     let reads = 0;
