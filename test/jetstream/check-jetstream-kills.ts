@@ -79,7 +79,8 @@ try {
     await round(version, aim(`version-${version}`, killsWanted - before));
     say(`version ${version}: ${strikes.length - before} killed, ${METERS} updated`);
   }
-  if ((await yard.work.queue.left('main')) > 0) faults.push('jobs are left in the queue');
+  const left = await yard.left();
+  if (left > 0) faults.push(`${left} jobs are left in the queue`);
   for (const failure of rack.failures) faults.push(`a meter ended: ${String(failure)}`);
 } catch (error) {
   faults.push(error instanceof Error ? error.message : String(error));

@@ -86,6 +86,7 @@ describe('three workers on one queue', () => {
       }
       // Nothing that it did while it was cut off reached the records when it came back.
       expect(await yard.records(first)).toEqual(records);
+      expect(await yard.left()).toBe(0);
       expect(rack.failures).toEqual([]);
       for (const { passedBytes } of lines) expect(passedBytes).toBeGreaterThan(0); // nobody found a way past a line
     },

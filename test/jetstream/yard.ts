@@ -8,6 +8,7 @@ import {
   type JobRecord,
   type NatsServer,
   type UpdateWork,
+  WorkError,
 } from '@smets1/fleet';
 import type { Child } from '../support/child.js';
 import { eventOf, eventsOf, smets1, type CliEvent } from '../support/smets1.js';
@@ -16,6 +17,8 @@ import { openRack, type Rack, type Release } from './rack.js';
 
 const LEASE_S = 1;
 const POLL_MS = 50;
+/** A machine that is busy with everything else may leave a server without its turn for seconds. */
+const PATIENCE_MS_MAX = 60_000;
 
 export interface YardWorker {
   readonly name: string;
@@ -37,6 +40,8 @@ export interface Yard {
   records(campaignId: string): Promise<readonly JobRecord[]>;
   /** Resolves once every job of a campaign is done or has failed. @throws when that takes too long */
   untilFinal(campaignId: string, msMax: number): Promise<readonly JobRecord[]>;
+  /** Jobs that are in the queue once whoever ended one had the time to say so. */
+  left(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -48,11 +53,12 @@ export async function openYard(meterCount: number): Promise<Yard> {
   const workers: YardWorker[] = [];
   /** What a worker said that ended by itself. */
   const ended: string[] = [];
-  const records = async (campaignId: string): Promise<readonly JobRecord[]> => {
-    const found: JobRecord[] = [];
-    for await (const record of work.states.list(campaignId)) found.push(record);
-    return found;
-  };
+  const records = async (campaignId: string): Promise<readonly JobRecord[]> =>
+    await patiently(async () => {
+      const found: JobRecord[] = [];
+      for await (const record of work.states.list(campaignId)) found.push(record);
+      return found;
+    });
   return {
     keys,
     server,
@@ -74,11 +80,11 @@ export async function openYard(meterCount: number): Promise<Yard> {
     },
     enter: async (release, counter) => {
       const campaignId = `version-${release.version}`;
-      await work.packages.put(release.octets);
+      await patiently(async () => await work.packages.put(release.octets));
       for (const meter of rack.meters) {
         const authorisation = meter.authorisation(keys, release, counter);
         const job = updateJobOf({ campaignId, site: 'main', packageOctets: release.octets, authorisation });
-        await enterJob(work, job);
+        await patiently(async () => await enterJob(work, job));
       }
       return campaignId;
     },
@@ -88,6 +94,14 @@ export async function openYard(meterCount: number): Promise<Yard> {
         if (now.every(({ state }) => state === 'done' || state === 'failed')) return now;
         if (ended.length > 0) throw new Error(ended.join('\n'));
         if (waitedMs > msMax) throw new Error(`not done after ${msMax} ms: ${JSON.stringify(now.map(toldOf))}`);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    },
+    left: async () => {
+      const untilMs = performance.now() + PATIENCE_MS_MAX;
+      for (;;) {
+        const left = await patiently(async () => await work.queue.left('main'));
+        if (left === 0 || performance.now() > untilMs) return left;
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     },
@@ -104,4 +118,18 @@ export async function openYard(meterCount: number): Promise<Yard> {
 
 function toldOf({ job, state, worker, claim, tries, fault }: JobRecord): object {
   return { deviceId: job.deviceId, state, worker, claim, tries, fault };
+}
+
+/** Asks again while the server does not answer, as a worker does. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + PATIENCE_MS_MAX;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof WorkError && error.code === 'server-unreachable') || performance.now() > untilMs)
+        throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
 }

@@ -17,7 +17,7 @@ export interface WorkTraits {
 }
 
 /** Long enough that a busy machine does not let it pass unasked, short enough to wait for. */
-export const LEASE_MS = 1_000;
+export const LEASE_MS = 1_500;
 const WAIT_MS = 6 * LEASE_MS;
 
 export function describeWork(name: string, traits: WorkTraits): void {

@@ -21,6 +21,8 @@ import { runUpdateWorker, type UpdateWorkerOptions, type WorkerEvent, type Worke
 const keys = testKeys();
 const packageOctets = testPackage(keys, 2, 40_000);
 const LEASE_MS = 8_000;
+/** Real time, for one update of a meter for each frame of it. */
+const EVERY_FRAME_MS_MAX = 120_000;
 
 interface Bench {
   readonly world: World;
@@ -272,6 +274,16 @@ describe('workers', () => {
     expect(await record(job!)).toMatchObject({ state: 'done', claim: 3, tries: 2 });
   });
 
+  it('send no meter a package with another image than its job names', async () => {
+    const { work, rack, record, worker, settle } = await bench(1);
+    const other = await work.packages.put(testPackage(keys, 3, 5_000));
+    const job = { ...testJob(keys, packageOctets, { index: 1 }), packageDigest: other };
+    await enterJob(work, job);
+    expect(await settle(worker('a').tally)).toMatchObject({ claimed: 1, failed: 1 });
+    expect(await record(job)).toMatchObject({ state: 'failed', fault: { code: 'package-format' } });
+    expect(rack.meters[0]?.opened).toBe(0);
+  });
+
   it('end with what waiting does not mend, and put back the rest', async () => {
     const { work, enter, worker, settle } = await bench(1);
     await enter();
@@ -326,6 +338,7 @@ describe('a worker that is cut off from its queue', () => {
       // Without calls somebody else has to finish it; where only answers are lost the first one's end arrives.
       expect(takenOver).toBe(cut === 'calls' ? frames : 0);
     },
+    EVERY_FRAME_MS_MAX,
   );
 
   it('knows its own end again when only the answer to it was lost', async () => {
