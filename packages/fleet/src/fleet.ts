@@ -4,7 +4,7 @@ import { FleetShare } from './fleet-share.js';
 import { SLOTS_HASHED_DEFAULT } from './limits.js';
 import type { MeterEnd } from './meter-end.js';
 import { rehearse } from './rehearsal.js';
-import { drawSlots, hashSlot, reportOf, type FleetReport, type SlotHash } from './report.js';
+import { drawSlots, slotHasher, reportOf, type FleetReport, type SlotHash } from './report.js';
 import { openWorkshop } from './workshop.js';
 
 export interface Fleet {
@@ -38,11 +38,10 @@ export function createFleet(options: FleetOptions): Fleet {
         ends.push(end);
         onEnd(end);
       }
-      const workshop = openWorkshop(plan);
-      const slots = drawSlots(plan, SLOTS_HASHED_DEFAULT).map((index) =>
-        hashSlot(ends[index]!, share.imageIn(index), workshop),
-      );
-      return { report: reportOf(plan, workshop.release, ends, slots), ends, slots };
+      const { release, first } = openWorkshop(plan);
+      const hashSlot = slotHasher(release, first);
+      const slots = drawSlots(plan, SLOTS_HASHED_DEFAULT).map((index) => hashSlot(ends[index]!, share.imageIn(index)));
+      return { report: reportOf(plan, release, ends, slots), ends, slots };
     },
     imageIn: (index) => share.imageIn(index),
   };

@@ -42,15 +42,17 @@ export function drawSlots({ seed, meters }: FleetPlan, wanted: number): readonly
   return drawMeters(seed, 'slots', meters, wanted);
 }
 
-/** @param octets - Read from the flash of the meter; undefined where it has no confirmed image. */
-export function hashSlot(
-  { index, fault }: MeterEnd,
-  octets: Uint8Array | undefined,
-  releases: { readonly release: Release; readonly first: Release },
-): SlotHash {
-  const sha256 = sha256Of(octets ?? new Uint8Array(0));
-  const keepsOld = fault === 'spoilt-octet' || fault === 'foreign-signature';
-  return { index, sha256, asExpected: sha256 === sha256Of((keepsOld ? releases.first : releases.release).octets) };
+/** Hashes slots, and knows what each must hold. */
+export function slotHasher(
+  release: Release,
+  first: Release,
+): (end: MeterEnd, octets: Uint8Array | undefined) => SlotHash {
+  const [newHash, oldHash] = [sha256Of(release.octets), sha256Of(first.octets)];
+  return ({ index, fault }, octets) => {
+    const sha256 = sha256Of(octets ?? new Uint8Array(0));
+    const keepsOld = fault === 'spoilt-octet' || fault === 'foreign-signature';
+    return { index, sha256, asExpected: sha256 === (keepsOld ? oldHash : newHash) };
+  };
 }
 
 /** @param ends - Of all meters, in their order. */

@@ -8,7 +8,7 @@ import type { Effort } from './fleet-share.js';
 import { SLOTS_HASHED_DEFAULT, WORKERS_MAX } from './limits.js';
 import type { MeterEnd } from './meter-end.js';
 import { rehearse } from './rehearsal.js';
-import { drawSlots, hashSlot, reportOf, type SlotHash } from './report.js';
+import { drawSlots, slotHasher, reportOf, type SlotHash } from './report.js';
 import { openWorkshop } from './workshop.js';
 
 export interface RunFleetOptions extends FleetOptions {
@@ -63,16 +63,17 @@ export async function runFleet(options: RunFleetOptions): Promise<FleetRun> {
     const efforts = await Promise.race([Promise.all(crew.map(async ({ updated }) => await updated)), stop.promise]);
     const pace = paceOf(efforts, meters, performance.now() - startMs);
     const ends = crew.flatMap((member) => member.ends).toSorted((one, other) => one.index - other.index);
-    const workshop = openWorkshop(plan);
+    const { release, first } = openWorkshop(plan);
+    const hashSlot = slotHasher(release, first);
     const slots: SlotHash[] = [];
     const drawn = drawSlots(plan, SLOTS_HASHED_DEFAULT);
     const reading = crew.map(async (member, worker) => {
       const own = drawn.filter((index) => index % workers === worker);
-      await member.readSlots(own, (index, octets) => slots.push(hashSlot(ends[index]!, octets, workshop)));
+      await member.readSlots(own, (index, octets) => slots.push(hashSlot(ends[index]!, octets)));
     });
     await Promise.race([Promise.all(reading), stop.promise]);
     slots.sort((one, other) => one.index - other.index);
-    return { report: reportOf(plan, workshop.release, ends, slots), ends, slots, pace };
+    return { report: reportOf(plan, release, ends, slots), ends, slots, pace };
   } finally {
     stop.forget();
     await Promise.all(crew.map(async (member) => await member.end()));

@@ -23,7 +23,7 @@ export function updateMeter(workshop: Workshop, index: number, operationsMax: nu
   const meter = workshop.make(index);
   const { flash, deviceKey, deviceId } = meter;
   const fault = workshop.faults.get(index) ?? 'none';
-  const world = createWorld({ seed: meter.seed });
+  const world = createWorld({ seed: meter.seed, hashed: false });
   const operationsBefore = flash.operationCount;
   if (fault === 'power-cut') flash.seedNoise(world.random('noise').u32());
   const powered = new PoweredMeter(world, flash, (nowMs) => workshop.start(meter, nowMs));

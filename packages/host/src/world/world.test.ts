@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, stateDigest } from './digest.js';
 import { seededRandom } from './random.js';
+import { worldLink } from './world-link.js';
 import { createWorld, worldTime, type World } from './world.js';
 
 /** A history with some luck in it. */
@@ -141,6 +142,20 @@ describe('the trace hash', () => {
       return world.traceHash();
     };
     expect(hashOf(1)).not.toBe(hashOf(2));
+  });
+
+  it('is not made where nobody wants it, and everything else is the same', () => {
+    const [hashed, bare] = [true, false].map((isHashed) => {
+      const world = createWorld({ seed: 1, hashed: isHashed });
+      const { a, b } = worldLink(world, { latencyMs: [1, 50], loss: 0.5 });
+      b.onReceive((frame) => b.send(frame));
+      for (let i = 0; i < 40; i++) a.send(Uint8Array.of(i));
+      world.run();
+      return { world, end: [[...world.counts], world.now(), world.random('link/link').u32()] };
+    });
+    expect(bare!.end).toEqual(hashed!.end);
+    expect(hashed!.world.traceHash()).toMatch(/^[0-9a-f]{64}$/);
+    expect(() => bare!.world.traceHash()).toThrow(expect.objectContaining({ code: 'misuse' }));
   });
 
   it('counts by kind', () => {

@@ -2,7 +2,7 @@
  * The twin of real time: one heap of events, one clock that jumps from event to event, one seed for all luck. Nothing in it waits,
  * and no promise runs in it, so a seed repeats a whole history octet for octet.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { HostError } from '../error.js';
 import { TRACE_PENDING_CHARS_MAX, WORLD_EVENTS_MAX_DEFAULT } from '../limits.js';
 import type { TimePort } from '../loop/ports.js';
@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly seed: bigint | number | string;
   /** Sees every trace as it is made. */
   readonly onTrace?: (kind: string, data: unknown, nowMs: number) => void;
+  /** False: traces are counted and not hashed, which is cheaper where thousands of worlds run; true unless given. */
+  readonly hashed?: boolean;
 }
 
 export interface RunOptions {
@@ -46,7 +48,11 @@ export interface World {
   run(options?: RunOptions): WorldRun;
   /** Notes that something happened: counted by kind, and part of {@link traceHash}. Octets are hashed as they are. */
   trace(kind: string, data?: unknown): void;
-  /** SHA-256, in hex, over the times of all events and all traces so far. Two runs of one seed agree, or something is not deterministic. */
+  /**
+   * SHA-256, in hex, over the times of all events and all traces so far. Two runs of one seed agree, or something is not deterministic.
+   *
+   * @throws HostError `misuse` in a world that was made without it
+   */
   traceHash(): string;
   readonly counts: ReadonlyMap<string, number>;
   /** Traces of this kind: proof that a fault struck. */
@@ -71,7 +77,7 @@ class EventWorld implements World {
   readonly #onTrace: WorldOptions['onTrace'];
   readonly #heap = new EventHeap();
   readonly #streams = new Map<string, Random>();
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   #pending = '';
   #nowMs = 0;
   #sequence = 0;
@@ -80,6 +86,7 @@ class EventWorld implements World {
   constructor(options: WorldOptions) {
     this.seed = seedText(options.seed);
     this.#onTrace = options.onTrace;
+    this.#hash = options.hashed === false ? undefined : createHash('sha256');
   }
 
   now(): number {
@@ -121,6 +128,7 @@ class EventWorld implements World {
   trace(kind: string, data?: unknown): void {
     this.counts.set(kind, this.count(kind) + 1);
     this.#onTrace?.(kind, data, this.#nowMs);
+    if (this.#hash === undefined) return;
     if (data instanceof Uint8Array) {
       this.#note(`${JSON.stringify(kind)} #${data.length}\n`);
       this.#flush();
@@ -132,6 +140,7 @@ class EventWorld implements World {
 
   traceHash(): string {
     this.#flush();
+    if (this.#hash === undefined) throw new HostError('misuse', 'this world was made without a hash of its traces');
     return this.#hash.copy().digest('hex');
   }
 
@@ -152,7 +161,7 @@ class EventWorld implements World {
       if (events >= most) return ended('events');
       this.#heap.pop();
       this.#nowMs = next.atMs;
-      this.#note(`@${next.atMs}+${next.sequence}\n`);
+      if (this.#hash !== undefined) this.#note(`@${next.atMs}+${next.sequence}\n`);
       events += 1;
       this.#happen(next.run);
       if (until?.() === true) return ended('until');
@@ -175,7 +184,7 @@ class EventWorld implements World {
   }
 
   #flush(): void {
-    if (this.#pending !== '') this.#hash.update(this.#pending);
+    if (this.#pending !== '') this.#hash?.update(this.#pending);
     this.#pending = '';
   }
 }
