@@ -41,5 +41,6 @@ export { createState } from './machine/create-state.js';
 export { nextRecord, wakeAtMs } from './machine/next-record.js';
 export { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './machine/record-of.js';
 export { createReporter, type Reporter } from './report/reporter.js';
+export { reportPage } from './report-page/report-page.js';
 export { simulate, type Simulated, type SimulateOptions } from './simulate/simulate.js';
 export { whatIf, type WhatIf } from './what-if.js';
