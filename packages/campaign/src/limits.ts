@@ -70,3 +70,9 @@ export const PAGE_TABLE_ROWS_MAX = 1_000;
 export const PAGE_CHART_ROWS_MAX = 24;
 /** Users with a colour of their own on the report page: more colours cannot be told apart. */
 export const PAGE_USERS_MAX = 7;
+/** In a run: wall clock and steady clock may differ by so much between two turns; beyond it nothing new starts until a person has looked. */
+export const CLOCK_JUMP_MS_MAX: number = 5 * MS_PER_MINUTE;
+/** In a run: requests to the DCO at the same time. */
+export const REQUESTS_AT_ONCE_MAX = 32;
+/** In a run: characters of records that are made durable together. */
+export const APPEND_CHARACTERS_MAX = 1_000_000;

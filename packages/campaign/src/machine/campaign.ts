@@ -22,7 +22,7 @@ export interface Campaign {
   readonly requests: ReadonlyMap<string, number>;
   readonly cohorts: ReadonlyMap<string, number>;
   readonly entries: ReadonlyMap<string, CplEntry>;
-  /** Group of each normal request in the order of turns (rule R05); of a security request −1. */
+  /** Group of each request in the order of turns (rule R05), as long as no open incident puts it first. */
   readonly groups: readonly number[];
   /** By request: first day on which it may start, its comms-hub notice aside. */
   readonly firstDays: readonly number[];
@@ -76,10 +76,9 @@ export function compileCampaign(input: CampaignInput, { products, stopRule }: Ca
 
 /** First requester first; who asks near the first of a group shares its turn (Annex D 1.4). */
 function groupsOf({ requests, policy }: CampaignInput, requestedAtMs: readonly number[]): readonly number[] {
-  const groups = requests.map(() => -1);
+  const groups = requests.map(() => 0);
   const order = requests
     .map((_, at) => at)
-    .filter((at) => requests[at]!.priority === 'normal')
     .toSorted((one, other) => requestedAtMs[one]! - requestedAtMs[other]! || one - other);
   let group = -1;
   let firstMs = Number.NEGATIVE_INFINITY;

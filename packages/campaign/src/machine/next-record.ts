@@ -5,7 +5,7 @@
 import { METERS_PER_RECORD_MAX, MS_PER_DAY } from '../limits.js';
 import type { CampaignRecord, RecordBody, Released } from '../model/campaign-record.js';
 import type { CampaignState } from '../model/campaign-state.js';
-import { meterSetOfAny } from '../model/meter-set.js';
+import { meterSetOfAny, metersOf } from '../model/meter-set.js';
 import { dayOf } from '../time/civil.js';
 import { isInWindow, momentsLeft, slotOf } from '../time/windows.js';
 import { grantOf } from './allocate.js';
@@ -82,11 +82,11 @@ function notice(campaign: Campaign, state: CampaignState, atMs: number): RecordB
 function gaveUp(campaign: Campaign, state: CampaignState, atMs: number): RecordBody | undefined {
   const before = atMs - campaign.input.policy.giveUpDays * MS_PER_DAY;
   if (state.oldestBatchMs > before) return undefined;
-  for (const { batch, atMs: releasedMs, meters } of state.openBatches.values()) {
+  for (const { batch, atMs: releasedMs, parts } of state.openBatches.values()) {
     if (releasedMs > before) continue;
-    const silent = meters.filter(
-      (meter) => state.meters.stage[meter] === STAGE.released && state.meters.batch[meter] === batch,
-    );
+    const silent = parts
+      .flatMap(({ meters }) => [...metersOf(meters)])
+      .filter((meter) => state.meters.stage[meter] === STAGE.released && state.meters.batch[meter] === batch);
     return { kind: 'gave-up', batch, meters: meterSetOfAny(silent) };
   }
   return undefined;
@@ -129,9 +129,9 @@ function isPhaseOver(campaign: Campaign, state: CampaignState, index: number): b
 }
 
 function safetyTested(campaign: Campaign, state: CampaignState): RecordBody | undefined {
-  for (const { request: index, incidentId, isOpen } of state.incidents) {
+  for (const { request: index, incidentId } of state.incidents) {
     const { status, safetyTested: isTested, answered, failures } = state.requests[index]!;
-    if (!isOpen || status !== 'open' || isTested || answered === 0 || !isPhaseOver(campaign, state, index)) continue;
+    if (status !== 'open' || isTested || answered === 0 || !isPhaseOver(campaign, state, index)) continue;
     const { requestId } = requestAt(campaign, index);
     return { kind: 'safety-tested', requestId, incidentId, answered, failures, passed: failures === 0 };
   }
@@ -167,7 +167,7 @@ function released(campaign: Campaign, state: CampaignState, atMs: number): Recor
   if (state.grantedDay === day && !state.grantStale) {
     for (const { request: index, user, left, slot: served } of state.lanes) {
       if (left === 0 || served === slot) continue;
-      const isUrgent = requestAt(campaign, index).priority === 'security';
+      const isUrgent = state.incidents.some(({ isOpen, request }) => isOpen && request === index);
       const part = isUrgent ? left : Math.ceil(left / momentsLeft(windows, atMs, policy.releaseEveryMinutes));
       const batch = batchOf(campaign, state, { index, user, large: true, atMs }, part);
       if (batch !== undefined) return batch;

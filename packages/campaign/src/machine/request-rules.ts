@@ -92,9 +92,9 @@ export function heldOf(
   const { status, halfDone, noticedFromMs } = state.requests[index]!;
   if (status === 'unopened' || status === 'refused' || status === 'stopped') return ALL_HELD;
   if (day < campaign.firstDays[index]!) return ALL_HELD;
-  const hasIncident = state.incidents.some(({ isOpen, request }) => isOpen && request === index);
-  if (priority === 'security' && !hasIncident) return ALL_HELD;
-  if (!withoutHalt && !hasIncident && isHalted(state)) return ALL_HELD;
+  const incidents = state.incidents.filter(({ request }) => request === index);
+  if (priority === 'security' && incidents.length === 0) return ALL_HELD;
+  if (!withoutHalt && isHalted(state) && !incidents.some(({ isOpen }) => isOpen)) return ALL_HELD;
   if (
     deviceType === 'comms-hub' &&
     (noticedFromMs === undefined || atMs < noticedFromMs || day < dayFrom(noticedFromMs))

@@ -1,4 +1,4 @@
-/** The axis of days that burn-down, capacity and Gantt chart share: the same day lies at the same place in all three. */
+/** The axis of days that burn-down, capacity and Gantt chart share: all three show the same days. */
 import type { CampaignReport } from '../model/campaign-report.js';
 import { checkedDay } from '../time/civil.js';
 import { type Canvas, type Plot, textUnits } from './figure.js';

@@ -1,4 +1,4 @@
-/** How much longer each request took than it would have alone. */
+/** How much longer the first half of each request took than it would have alone. */
 import type { CampaignReport, Fairness } from '../model/campaign-report.js';
 import { chosenRequests, leftOut } from './chosen-requests.js';
 import { type Canvas, type Drawing, figure, legend, rectangles } from './figure.js';
@@ -15,18 +15,18 @@ export function fairnessChart({ fairness, requests }: CampaignReport): Html {
   const shown = chosenRequests(speeds, requests);
   const text = {
     id: 'fairness',
-    title: 'Days that each request took, and would have taken alone',
+    title: 'Days for the first half of each request, and alone',
     description: `Jain’s index over ${counted(speeds.length, 'request')} is ${fairness.index.toFixed(3)}; 1 is even.`,
   };
   const entries = [
-    { mark: 'alone', text: 'days alone' },
-    { mark: 'took', text: 'days taken' },
+    { mark: 'alone', text: 'days alone, first half' },
+    { mark: 'took', text: 'days taken, first half' },
   ];
   return html`${legend(entries)}${leftOut(shown.length, speeds.length)}${figure(text, (canvas) => drawing(shown, canvas))}`;
 }
 
 export function speedOf({ aloneDays, tookDays }: Speed): number {
-  return tookDays === 0 ? 1 : aloneDays / tookDays;
+  return tookDays === 0 ? 1 : Math.min(1, aloneDays / tookDays);
 }
 
 function drawing(speeds: readonly Speed[], canvas: Canvas): Drawing {

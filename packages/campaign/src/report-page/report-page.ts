@@ -5,7 +5,7 @@ import { textOfDay, dayOf } from '../time/civil.js';
 import { burnDownChart } from './burn-down-chart.js';
 import { capacityChart } from './capacity-chart.js';
 import { failuresChart } from './failures-chart.js';
-import { fairnessChart } from './fairness-chart.js';
+import { fairnessChart, speedOf } from './fairness-chart.js';
 import { ganttChart } from './gantt-chart.js';
 import { headTiles, leftOf, stagesChart } from './head-figures.js';
 import { type Html, html, NOTHING } from './html.js';
@@ -28,7 +28,7 @@ import {
   usersTable,
   versionsTable,
 } from './tables.js';
-import { counted, dayWords, grouped, instantWords, percent, shareOf } from './wording.js';
+import { counted, dayWords, grouped, instantWords, percent } from './wording.js';
 
 /**
  * One HTML document, UTF-8, that stands alone. Every figure is one of the report; numbers are there whole in `data-v`. The same report gives
@@ -163,15 +163,12 @@ function responseWords({ response }: CampaignReport): string {
 }
 
 function fairnessWords({ fairness }: CampaignReport): string {
-  const slowest = fairness.speeds.reduce(
-    (least, { aloneDays, tookDays }) => Math.min(least, shareOf(aloneDays, tookDays)),
-    1,
-  );
   const words =
-    'The speed of a request is the days that it would have needed alone, over the days that it took from when it was ready.';
+    'The speed of a request is the days that the first half of its large images would have needed alone, over the days that they took. Halts and pauses count as they fell.';
+  const slowest = fairness.speeds.reduce((least, speed) => Math.min(least, speedOf(speed)), 1);
   return fairness.speeds.length === 0
     ? words
-    : `${words} The slowest ran at ${percent(slowest)}. Jain’s index over all speeds is ${fairness.index.toFixed(3)}: 1 when all are slowed down alike. Halts and pauses count as they fell.`;
+    : `${words} The slowest ran at ${percent(slowest)}. Jain’s index over all speeds is ${fairness.index.toFixed(3)}: 1 when all were slowed down alike.`;
 }
 
 function footer({ inputDigest, records, lastAtMs, format }: CampaignReport): Html {

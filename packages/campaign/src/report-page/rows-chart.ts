@@ -2,9 +2,9 @@
 import { type Canvas, clipped, textUnits } from './figure.js';
 import { type Html, html } from './html.js';
 
-export const ROW_UNITS = 40;
+export const ROW_UNITS = 42;
 /** Of the shapes in a row, under its text. */
-export const SHAPE_TOP_UNITS = 18;
+export const SHAPE_TOP_UNITS = 20;
 export const SHAPE_UNITS = 12;
 
 export interface RowText {

@@ -45,5 +45,5 @@ export interface GatheredRequest {
   largeStarts: number;
   firstStartDay: number | undefined;
   lastStartDay: number | undefined;
-  lastLargeDay: number | undefined;
+  readonly largeByDay: Map<number, number>;
 }

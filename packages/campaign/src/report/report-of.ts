@@ -249,21 +249,32 @@ function versionsOf({ input }: Campaign, { byEntry }: Tallies): readonly Version
 
 /** Jain's index over the speeds of requests that have started large images; see {@link Fairness}. */
 function fairnessOf(campaign: Campaign, state: CampaignState, gathered: Gathered): Fairness {
-  const speeds = gathered.requests.flatMap(({ largeStarts, lastLargeDay }, index) => {
-    if (largeStarts === 0 || lastLargeDay === undefined) return [];
+  const speeds = gathered.requests.flatMap(({ largeStarts, largeByDay }, index) => {
+    if (largeStarts === 0) return [];
     const first = campaign.firstDays[index]!;
+    const half = Math.ceil(largeStarts / 2);
     return [
       {
         requestId: campaign.input.requests[index]!.requestId,
-        aloneDays: aloneDays(campaign, state, index, largeStarts, first),
-        tookDays: lastLargeDay - first + 1,
+        aloneDays: aloneDays(campaign, state, index, half, first),
+        tookDays: Math.max(1, dayOfCount(largeByDay, half) - first + 1),
       },
     ];
   });
-  const rates = speeds.map((one) => one.aloneDays / one.tookDays);
+  const rates = speeds.map((one) => Math.min(1, one.aloneDays / one.tookDays));
   const sum = rates.reduce((total, rate) => total + rate, 0);
   const squares = rates.reduce((total, rate) => total + rate * rate, 0);
   return { index: rates.length === 0 ? 1 : (sum * sum) / (rates.length * squares), speeds };
+}
+
+/** The day on which the count was reached. */
+function dayOfCount(byDay: ReadonlyMap<number, number>, count: number): number {
+  let left = count;
+  for (const [day, starts] of [...byDay].toSorted(([one], [other]) => one - other)) {
+    left -= starts;
+    if (left <= 0) return day;
+  }
+  return 0;
 }
 
 function aloneDays(campaign: Campaign, state: CampaignState, index: number, images: number, first: number): number {

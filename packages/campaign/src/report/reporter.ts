@@ -58,7 +58,7 @@ function emptyGathering({ input }: Campaign): Gathered {
       largeStarts: 0,
       firstStartDay: undefined,
       lastStartDay: undefined,
-      lastLargeDay: undefined,
+      largeByDay: new Map(),
     })),
     smallByUser: new Map(),
     holds: [],
@@ -143,7 +143,7 @@ function gatherReleased(
       day.largeStarts += count;
       day.byUser.set(user, (day.byUser.get(user) ?? 0) + count);
       request.largeStarts += count;
-      request.lastLargeDay = today;
+      request.largeByDay.set(today, (request.largeByDay.get(today) ?? 0) + count);
     } else {
       day.smallStarts += count;
       gathered.smallByUser.set(user, (gathered.smallByUser.get(user) ?? 0) + count);
