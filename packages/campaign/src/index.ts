@@ -42,6 +42,7 @@ export { nextRecord, wakeAtMs } from './machine/next-record.js';
 export { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './machine/record-of.js';
 export { type CsvFile, reportCsv } from './report/report-csv.js';
 export { createReporter, type Reporter } from './report/reporter.js';
+export { reportPage } from './report-page/report-page.js';
 export { simulate, type Simulated, type SimulateOptions } from './simulate/simulate.js';
 export { whatIf, type WhatIf } from './what-if.js';
 export type {

@@ -61,6 +61,15 @@ export const MS_PER_HOUR = 3_600_000;
 export const MS_PER_DAY = 86_400_000;
 export const MINUTES_PER_DAY = 1_440;
 
+/** Width of a chart of the report page on a desk, and in a hand, in CSS pixels at its natural size. */
+export const WIDE_UNITS = 1_000;
+export const NARROW_UNITS = 350;
+/** Rows of one table on the report page; what is more stands in the CSV files. */
+export const PAGE_TABLE_ROWS_MAX = 1_000;
+/** Requests in a chart of the report page: the ones with most meters. */
+export const PAGE_CHART_ROWS_MAX = 24;
+/** Users with a colour of their own on the report page: more colours cannot be told apart. */
+export const PAGE_USERS_MAX = 7;
 /** In a run: wall clock and steady clock may differ by so much between two turns; beyond it nothing new starts until a person has looked. */
 export const CLOCK_JUMP_MS_MAX: number = 5 * MS_PER_MINUTE;
 /** In a run: requests to the DCO at the same time. */
