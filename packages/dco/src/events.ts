@@ -11,6 +11,8 @@ export interface StageEvent {
     | 'countersigned'
     | 'control-refused'
     | 'waiting'
+    /** A large image for which the day has no capacity; `detail` says why, and until when at the earliest. */
+    | 'waiting-capacity'
     | 'link-up'
     | 'link-lost'
     | 'meter-found'

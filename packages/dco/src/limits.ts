@@ -35,6 +35,31 @@ export const UNUSED_IMAGE_MS_MAX_DEFAULT: number = 90 * DAY_MS;
 export const ANSWERED_MS_MAX_DEFAULT: number = 90 * DAY_MS;
 export const RETENTION_EVERY_MS: number = HOUR_MS;
 
+/** Large images that may be started in a day over all Users (SEC modification MP230, Annex D 1.2). */
+export const LARGE_STARTS_PER_DAY_MAX_DEFAULT = 12_000;
+/** Large images of one User in a day without an agreed delivery schedule (MP230; whether 500 itself is allowed is `scheduleEdge`). */
+export const UNSCHEDULED_STARTS_PER_DAY_DEFAULT = 500;
+/** How long a release waits for capacity before it is answered `not-actioned`. Modelled policy. */
+export const CAPACITY_WAIT_MS_MAX_DEFAULT: number = 30 * DAY_MS;
+/** How late it may be noticed that a release has waited too long. */
+export const CAPACITY_EXPIRY_EVERY_MS = 60_000;
+export const LEDGER_DAY_MS: number = DAY_MS;
+/** Days with starts of which the counts are kept; the newest of them. */
+export const LEDGER_DAYS_KEPT = 92;
+/** 9999-12-31, in days since 1970-01-01. */
+export const LEDGER_DAY_MAX = 2_932_896;
+/** How far ahead a day with capacity is looked for. */
+export const LEDGER_LOOK_AHEAD_DAYS = 366;
+export const SCHEDULE_DAYS_MAX = 366;
+export const SCHEDULES_MAX = 1_000;
+export const CAPACITY_CHANGES_MAX = 1_000;
+export const INCIDENTS_MAX = 200;
+/** 1 goes first. */
+export const INCIDENT_PRIORITY_MAX = 5;
+export const REFERENCE_LENGTH_MAX = 64;
+/** Days that an answer names when agreed batches no longer fit. */
+export const OVERBOOKED_DAYS_SHOWN = 16;
+
 /** Furthest execution date of an 11.3. Modelled policy. */
 export const LOOK_AHEAD_MS_MAX_DEFAULT: number = 30 * DAY_MS;
 /** How much later than asked a future-dated activation may still begin, for instance after a restart. Modelled policy. */

@@ -41,8 +41,18 @@ describe('dual control', () => {
       'control-role',
     ],
     ['a user that it does not know', { policy: { users: [] } }, {}, 'control-role'],
-    ['more than the threshold of an hour', { policy: { perHourMax: 0 } }, {}, 'control-rate'],
-    ['more than the threshold of a day', { policy: { perDayMax: 0 } }, {}, 'control-rate'],
+    [
+      'more than the threshold of an hour for too long',
+      { policy: { perHourMax: 0 }, settings: { releaseMsMax: 0 } },
+      {},
+      'control-rate',
+    ],
+    [
+      'more than the threshold of a day for too long',
+      { policy: { perDayMax: 0 }, settings: { releaseMsMax: 0 } },
+      {},
+      'control-rate',
+    ],
     [
       'a version that nobody knows, where policy wants it known',
       { policy: { requireKnownVersion: true } },

@@ -259,7 +259,7 @@ describe('an 11.3 for later', () => {
           await new Promise<void>((resolve) => {
             refuse = resolve;
           });
-          return { ok: false, code: 'rate', message: 'too many' };
+          return { ok: false, code: 'version', message: 'not that one' };
         },
       }),
     });

@@ -1,19 +1,17 @@
 /**
  * From an admitted 11.2 or 11.3 to its response. Each step is durable before the next begins, so a crash at any moment is continued where
- * it stopped: requested → forwarding (countersigned) → sealed → activating → done.
+ * it stopped: requested → forwarding (countersigned, and counted when the image is large) → sealed → activating → done. A large image for
+ * which the day has no capacity waits in `requested`.
  */
 import type { TimePort } from '@smets1/host';
-import { runTask } from '@smets1/protocol';
 import type { CryptoPort, SendableImage, TrustAnchors } from '@smets1/protocol';
 import type { Clock } from '../clock.js';
 import type { ControlPort } from '../control-port.js';
-import { DcoError, isStorageError } from '../error.js';
+import { isStorageError } from '../error.js';
 import type { Answer } from '../error.js';
 import type { EventBus, StageEvent } from '../events.js';
-import { READY_IMAGES_MAX } from '../limits.js';
 import type { Inventory } from '../inventory.js';
 import type { MeterLinks } from '../meter-links.js';
-import { sendableImage } from '../store/image.js';
 import type {
   CancelRequest,
   Change,
@@ -24,15 +22,21 @@ import type {
 } from '../store/records.js';
 import type { DcoSettings } from '../store/settings.js';
 import type { StoreState } from '../store/state.js';
-import type { Store } from '../store/store.js';
+import type { Decision, Store } from '../store/store.js';
 import { admitActivation, admitRead } from './admission.js';
 import type { Activation, Admitted } from './admission.js';
-import { speak } from './conversation.js';
+import { CapacityGate } from './capacity-gate.js';
+import type { CapacityWait } from './capacity-gate.js';
 import type { Spoken } from './conversation.js';
 import { openLanes } from './lanes.js';
 import type { Lanes } from './lanes.js';
+import { ReadyImages } from './ready-images.js';
 import { entryOf } from './release-entry.js';
 import type { Result } from './release-entry.js';
+import { Retries } from './retries.js';
+import type { Look } from './retries.js';
+import { Talks } from './talks.js';
+import type { Talk } from './talks.js';
 
 export interface ReleaseOptions {
   readonly store: Store;
@@ -57,6 +61,12 @@ export interface Releases {
   activate(asked: Activation): Promise<Answer<Admitted>>;
   /** Takes an 11.2. */
   read(requestId: string, deviceId: string): Promise<Answer<Admitted>>;
+  /** Why a release waits for capacity; undefined when it does not. */
+  capacityWait(requestId: string): CapacityWait | undefined;
+  /** By User: releases of large images that have asked and not started. */
+  askedByUser(): ReadonlyMap<string, number>;
+  /** To be called when a schedule, the capacity or an incident has changed. */
+  capacityChanged(): void;
   /** Jobs under way or waiting for a place; what waits for its time is not among them. */
   readonly busyCount: number;
   /** Ends conversations; their requests go on after the next start. */
@@ -71,21 +81,32 @@ export function openReleases(options: ReleaseOptions): Releases {
 }
 
 /** When and how a job is looked at again; undefined: it is over, or waits for nobody. */
-type Next = { readonly atMs: number; readonly isRetry: boolean } | undefined;
+type Next = Look | undefined;
 
 class RunningReleases implements Releases {
   readonly #o: ReleaseOptions;
   readonly #lanes: Lanes;
-  readonly #stop = new AbortController();
-  /** Conversations that a cancellation or the due time may end. */
-  readonly #talking = new Map<string, AbortController>();
-  readonly #timers = new Map<string, () => void>();
-  readonly #tries = new Map<string, number>();
-  readonly #images = new Map<string, SendableImage>();
+  readonly #talks: Talks;
+  readonly #retries: Retries;
+  readonly #images: ReadyImages;
+  readonly #gate: CapacityGate;
 
   constructor(options: ReleaseOptions) {
     this.#o = options;
-    this.#lanes = openLanes(options.settings.deliveriesMax);
+    const { store, crypto, trust, settings, clock } = options;
+    this.#lanes = openLanes(settings.deliveriesMax);
+    this.#talks = new Talks(options);
+    this.#retries = new Retries(settings, clock);
+    this.#images = new ReadyImages(store, crypto, trust);
+    this.#gate = new CapacityGate({
+      state: () => store.state,
+      settings,
+      clock,
+      go: (requestId) => {
+        const deviceId = store.state.pending.get(requestId)?.deviceId;
+        if (deviceId !== undefined) this.#enqueue(requestId, deviceId);
+      },
+    });
   }
 
   get busyCount(): number {
@@ -94,7 +115,10 @@ class RunningReleases implements Releases {
 
   resume(): void {
     const { state } = this.#o.store;
-    for (const request of state.pending.values()) this.#enqueue(request.requestId, request.deviceId);
+    // All first: an incident may put the last of them before the others.
+    for (const request of state.pending.values())
+      if (!this.#gate.add(request)) this.#enqueue(request.requestId, request.deviceId);
+    this.#gate.turn();
     for (const request of state.requests.values()) {
       if (request.srv === '11.3-cancel' && request.toRevoke !== undefined)
         this.#enqueue(request.requestId, request.deviceId);
@@ -115,11 +139,22 @@ class RunningReleases implements Releases {
     return answer;
   }
 
+  capacityWait(requestId: string): CapacityWait | undefined {
+    return this.#gate.waitOf(requestId);
+  }
+
+  askedByUser(): ReadonlyMap<string, number> {
+    return this.#gate.askedByUser();
+  }
+
+  capacityChanged(): void {
+    this.#gate.giveAnew();
+  }
+
   async close(): Promise<void> {
-    this.#stop.abort();
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    for (const talk of this.#talking.values()) talk.abort();
+    this.#talks.stop();
+    this.#gate.close();
+    this.#retries.stop();
     await this.#lanes.close();
   }
 
@@ -131,12 +166,16 @@ class RunningReleases implements Releases {
   #admitted({ requestId, cancelled }: Admitted, deviceId: string): void {
     if (cancelled === undefined) {
       this.#tell(requestId, deviceId, { stage: 'requested' });
-      this.#enqueue(requestId, deviceId);
+      const release = this.#o.store.state.pending.get(requestId);
+      if (release === undefined || !this.#gate.add(release)) return this.#enqueue(requestId, deviceId);
+      this.#gate.turn();
+      const wait = this.#gate.waitOf(requestId);
+      if (wait !== undefined) this.#tell(requestId, deviceId, { stage: 'waiting-capacity', detail: detailOf(wait) });
       return;
     }
     this.#tell(cancelled, deviceId, { stage: 'cancelled', detail: `by ${requestId}` });
     this.#forget(cancelled);
-    this.#talking.get(cancelled)?.abort();
+    this.#talks.end(cancelled);
     this.#enqueue(requestId, deviceId); // the control has yet to hear of it
   }
 
@@ -148,16 +187,16 @@ class RunningReleases implements Releases {
       } catch (error) {
         next = await this.#afterError(error, requestId, deviceId);
       }
-      if (next !== undefined && !this.#stop.signal.aborted) this.#later(requestId, deviceId, next);
+      if (next !== undefined && !this.#talks.isStopped) this.#later(requestId, deviceId, next);
     });
   }
 
   /** Storage that is full may have room again, and one that has failed is left to the next start; anything else is a defect of ours. */
   async #afterError(error: unknown, requestId: string, deviceId: string): Promise<Next> {
-    if (this.#stop.signal.aborted) return undefined;
+    if (this.#talks.isStopped) return undefined;
     if (isStorageError(error, 'storage-full')) {
       this.#tell(requestId, deviceId, { stage: 'storage-waiting', detail: error.message });
-      return this.#retry(requestId);
+      return this.#retries.next(requestId);
     }
     this.#o.report(error);
     if (isStorageError(error, 'storage-failed') || isStorageError(error, 'closed')) return undefined;
@@ -165,7 +204,7 @@ class RunningReleases implements Releases {
       return await this.#defect(error, requestId, deviceId);
     } catch (again) {
       if (!isStorageError(again, 'storage-full')) this.#o.report(again);
-      return this.#retry(requestId);
+      return this.#retries.next(requestId);
     }
   }
 
@@ -178,38 +217,24 @@ class RunningReleases implements Releases {
     if (request?.srv === '11.3') await this.#finish(request, result, undefined);
     else if (request?.srv === '11.2') await this.#answerRead(request, result, undefined);
     // The cancellation itself is done and answered. Only the control has to hear of it still.
-    else if (request?.srv === '11.3-cancel') return this.#retry(requestId);
+    else if (request?.srv === '11.3-cancel') return this.#retries.next(requestId);
     return undefined;
   }
 
-  #later(requestId: string, deviceId: string, { atMs, isRetry }: NonNullable<Next>): void {
+  #later(requestId: string, deviceId: string, { atMs, isRetry }: Look): void {
     if (isRetry)
       this.#tell(requestId, deviceId, { stage: 'retry', detail: `in ${Math.round(atMs - this.#o.clock.nowMs())} ms` });
-    this.#timers.get(requestId)?.();
-    const cancel = this.#o.clock.at(atMs, () => {
-      this.#timers.delete(requestId);
-      this.#enqueue(requestId, deviceId);
-    });
-    this.#timers.set(requestId, cancel);
-  }
-
-  #retry(requestId: string, notAfterMs = Number.POSITIVE_INFINITY): NonNullable<Next> {
-    const { settings, clock } = this.#o;
-    const tries = this.#tries.get(requestId) ?? 0;
-    this.#tries.set(requestId, tries + 1);
-    const waitMs = Math.min(settings.retryMsFirst * 2 ** Math.min(tries, 30), settings.retryMsMax);
-    return { atMs: Math.min(clock.nowMs() + waitMs, notAfterMs), isRetry: true };
+    this.#retries.at(requestId, atMs, () => this.#enqueue(requestId, deviceId));
   }
 
   #forget(requestId: string): void {
-    this.#timers.get(requestId)?.();
-    this.#timers.delete(requestId);
-    this.#tries.delete(requestId);
+    this.#retries.forget(requestId);
+    this.#gate.done(requestId);
   }
 
   async #advance(requestId: string): Promise<Next> {
     const request = this.#o.store.state.requests.get(requestId);
-    if (request === undefined || this.#stop.signal.aborted) return undefined;
+    if (request === undefined || this.#talks.isStopped) return undefined;
     if (request.srv === '11.2') return this.#readVersion(request);
     if (request.srv === '11.3-cancel') return this.#revoke(request);
     for (;;) {
@@ -225,7 +250,14 @@ class RunningReleases implements Releases {
     const { executionAtMs } = release;
     switch (release.stage) {
       case 'requested':
-        return this.#askControl(release);
+        switch (this.#gate.verdict(release)) {
+          case 'go':
+            return this.#askControl(release);
+          case 'wait':
+            return undefined;
+          case 'late':
+            return this.#notActioned(release, 'there was no capacity for its large image in time; ask again');
+        }
       case 'forwarding':
         if (executionAtMs !== undefined && nowMs >= executionAtMs)
           return this.#notActioned(release, 'the image was not sealed in the meter in time');
@@ -253,28 +285,11 @@ class RunningReleases implements Releases {
     const { requestId, deviceId, firmwareHash } = release;
     const authorisation = octetsOf(release.authorisation);
     const answer = await this.#o.control.countersign({ requestId, deviceId, firmwareHash, authorisation });
-    if (answer.ok) {
-      const countersigned = Buffer.from(answer.authorisation).toString('base64');
-      const isFuture = release.executionAtMs !== undefined;
-      const isStill = await this.#commit(release, (state) => [
-        { kind: 'request', value: { ...release, countersigned, stage: 'forwarding' } },
-        ...(isFuture
-          ? [
-              entryOf(
-                state,
-                release,
-                { code: 'accepted', message: 'authorised; activation waits for its date', device: { deviceId } },
-                this.#o.clock.nowMs(),
-              ),
-            ]
-          : []),
-      ]);
-      if (isStill) this.#tell(requestId, deviceId, { stage: 'countersigned' });
-      return 'go on';
-    }
-    if (answer.code === 'unavailable')
+    if (answer.ok) return this.#start(release, Buffer.from(answer.authorisation).toString('base64'));
+    // Thresholds pass with time: a day's capacity of large images is more than the control consents to in an hour.
+    if (answer.code === 'unavailable' || answer.code === 'rate')
       return this.#retryOrGiveUp(release, {
-        code: 'control-unavailable',
+        code: `control-${answer.code}`,
         message: answer.message,
         device: { deviceId },
       });
@@ -287,12 +302,42 @@ class RunningReleases implements Releases {
     return undefined;
   }
 
+  /** The release and the start that it takes of the day's capacity, in one commit: never counted twice, and never without its count. */
+  async #start(release: ReleaseRequest, countersigned: string): Promise<'go on' | undefined> {
+    const { requestId, deviceId, executionAtMs } = release;
+    const began = await this.#o.store.transact((state): Decision<'yes' | 'no capacity' | 'ended'> => {
+      if (state.pending.get(requestId)?.stage !== 'requested') return { changes: [], value: 'ended' };
+      const nowMs = this.#o.clock.nowMs();
+      const starts = this.#gate.countStart(state, release, nowMs);
+      if (starts === undefined) return { changes: [], value: 'no capacity' };
+      const message = 'authorised; activation waits for its date';
+      const accepted: Result = { code: 'accepted', message, device: { deviceId } };
+      return {
+        changes: [
+          { kind: 'request', value: { ...release, countersigned, stage: 'forwarding', startedAtMs: nowMs } },
+          ...starts,
+          ...(executionAtMs === undefined ? [] : [entryOf(state, release, accepted, nowMs)]),
+        ],
+        value: 'yes',
+      };
+    });
+    if (began === 'no capacity') {
+      this.#gate.giveAnew();
+      return undefined;
+    }
+    if (began === 'yes') {
+      this.#gate.done(requestId);
+      this.#tell(requestId, deviceId, { stage: 'countersigned' });
+    }
+    return 'go on';
+  }
+
   /** Tells the control what was called off, until it has recorded it. */
   async #revoke(request: CancelRequest): Promise<Next> {
     const { toRevoke, ...told } = request;
     if (toRevoke === undefined) return undefined;
     const answer = await this.#o.control.revoke({ authorisation: octetsOf(toRevoke) });
-    if (!answer.ok && answer.code === 'unavailable') return this.#retry(request.requestId);
+    if (!answer.ok && answer.code === 'unavailable') return this.#retries.next(request.requestId);
     // A control that does not believe the Supplier's signature would not countersign it either.
     await this.#o.store.transact(() => ({ changes: [{ kind: 'request', value: told }], value: undefined }));
     this.#forget(request.requestId);
@@ -331,7 +376,7 @@ class RunningReleases implements Releases {
 
   async #unlessDone(release: ReleaseRequest, spoken: Exclude<Spoken, { kind: 'done' }>): Promise<Next | 'go on'> {
     // The due time or a cancellation ended the conversation: the state says which.
-    if (this.#stop.signal.aborted) return undefined;
+    if (this.#talks.isStopped) return undefined;
     const { requestId, executionAtMs, stage } = release;
     const { code, message, device } = spoken;
     if (this.#o.store.state.pending.get(requestId) === undefined) return undefined;
@@ -339,13 +384,15 @@ class RunningReleases implements Releases {
       await this.#finish(release, { code, message, device }, spoken.meter);
       return undefined;
     }
-    if (stage === 'forwarding' && executionAtMs !== undefined) return this.#retry(requestId, executionAtMs);
+    if (stage === 'forwarding' && executionAtMs !== undefined) return this.#retries.next(requestId, executionAtMs);
     return this.#retryOrGiveUp(release, { code, message, device });
   }
 
   async #retryOrGiveUp(release: ReleaseRequest, result: Result): Promise<Next> {
-    const untilMs = (release.executionAtMs ?? release.atMs) + this.#o.settings.releaseMsMax;
-    if (this.#o.clock.nowMs() < untilMs) return this.#retry(release.requestId, untilMs);
+    const fromMs =
+      release.executionAtMs ?? release.startedAtMs ?? this.#gate.turnAtMs(release.requestId) ?? release.atMs;
+    const untilMs = fromMs + this.#o.settings.releaseMsMax;
+    if (this.#o.clock.nowMs() < untilMs) return this.#retries.next(release.requestId, untilMs);
     await this.#finish(release, result, undefined);
     return undefined;
   }
@@ -358,9 +405,9 @@ class RunningReleases implements Releases {
     const { requestId, atMs } = request;
     if (this.#o.store.state.entriesOf.has(requestId)) return undefined;
     const spoken = await this.#speak(request, undefined, undefined);
-    if (this.#stop.signal.aborted) return undefined;
+    if (this.#talks.isStopped) return undefined;
     const isLate = this.#o.clock.nowMs() - atMs >= this.#o.settings.releaseMsMax;
-    if (spoken.kind === 'again' && !isLate) return this.#retry(requestId, atMs + this.#o.settings.releaseMsMax);
+    if (spoken.kind === 'again' && !isLate) return this.#retries.next(requestId, atMs + this.#o.settings.releaseMsMax);
     const result: Result =
       spoken.kind === 'done'
         ? {
@@ -385,72 +432,23 @@ class RunningReleases implements Releases {
     this.#tell(request.requestId, request.deviceId, { stage: 'answered', code: result.code });
   }
 
-  async #speak(
-    request: { readonly requestId: string; readonly deviceId: string },
+  #speak(
+    { requestId, deviceId }: { readonly requestId: string; readonly deviceId: string },
     image: SendableImage | undefined,
     authorisation: Uint8Array | undefined,
     endAtMs?: number,
   ): Promise<Spoken> {
-    const { requestId, deviceId } = request;
-    const { inventory, links, crypto, clock, ratePerLink, linkTime } = this.#o;
-    const device = inventory.devices.get(deviceId);
-    if (device === undefined) {
-      const message = `device ${deviceId} is not in the inventory any more`;
-      return { kind: 'failed', code: 'device-unknown', message, device: { deviceId }, meter: undefined };
-    }
-    const talk = new AbortController();
-    this.#talking.set(requestId, talk);
-    const cancel = endAtMs === undefined ? undefined : clock.at(endAtMs, () => talk.abort());
-    try {
-      return await speak({
-        device,
-        links,
-        crypto,
-        image,
-        authorisation,
-        octetsPerSecond: ratePerLink,
-        time: linkTime,
-        signal: AbortSignal.any([talk.signal, this.#stop.signal]),
-        tell: (event) => this.#tell(requestId, deviceId, event),
-        nowMs: () => clock.nowMs(),
-      });
-    } finally {
-      cancel?.();
-      this.#talking.delete(requestId);
-    }
+    const tell: Talk['tell'] = (event) => this.#tell(requestId, deviceId, event);
+    return this.#talks.hold({ requestId, deviceId, image, authorisation, endAtMs, tell });
   }
 
-  /** The image, read and checked at send; a release whose image is gone or spoilt is answered so, and undefined returned. */
+  /** The image; a release whose image is gone or spoilt is answered so, and undefined returned. */
   async #image(release: ReleaseRequest): Promise<SendableImage | undefined> {
-    const { imageId, deviceId } = release;
-    const known = this.#images.get(imageId);
-    if (known !== undefined) return known;
-    const image = this.#o.store.state.images.get(imageId);
-    if (image === undefined) {
-      await this.#finish(
-        release,
-        { code: 'image-gone', message: 'the image is not held any more; send it again', device: { deviceId } },
-        undefined,
-      );
-      return undefined;
-    }
-    const spoilt = async (why: string): Promise<undefined> => {
-      const message = `the image at rest does not pass its checks and was not sent: ${why}`;
-      await this.#finish(release, { code: 'image-corrupt', message, device: { deviceId } }, undefined);
-    };
-    try {
-      const checked = runTask(
-        sendableImage(image, (at) => this.#o.store.readPart(at), this.#o.trust),
-        this.#o.crypto,
-      );
-      if (!checked.ok) return await spoilt(checked.fault.detail);
-      if (this.#images.size >= READY_IMAGES_MAX) this.#images.delete([...this.#images.keys()][0] ?? '');
-      this.#images.set(imageId, checked.value);
-      return checked.value;
-    } catch (error) {
-      if (error instanceof DcoError && error.code === 'storage-corrupt') return spoilt(error.message);
-      throw error;
-    }
+    const ready = this.#images.get(release.imageId);
+    if (ready.ok) return ready.image;
+    const { code, message } = ready;
+    await this.#finish(release, { code, message, device: { deviceId: release.deviceId } }, undefined);
+    return undefined;
   }
 
   /** False when the request was called off meanwhile. */
@@ -460,7 +458,7 @@ class RunningReleases implements Releases {
       ...(meter === undefined ? [] : [{ kind: 'meter', value: meter } as const]),
     ]);
     if (isDone && stage === 'sealed') this.#tell(release.requestId, release.deviceId, { stage: 'sealed' });
-    if (isDone) this.#tries.delete(release.requestId);
+    if (isDone) this.#retries.begin(release.requestId);
     return isDone;
   }
 
@@ -488,6 +486,10 @@ class RunningReleases implements Releases {
 }
 
 const NOT_ATTESTED = 'its key is not in the inventory, so nobody can vouch for it';
+
+function detailOf({ because, untilMs }: CapacityWait): string {
+  return untilMs === undefined ? because : `${because}, until ${new Date(untilMs).toISOString()} at the earliest`;
+}
 
 function octetsOf(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, 'base64'));

@@ -4,9 +4,12 @@
  *
  *   0         1            5               5+n
  *   | version | n (u32 LE) | JSON of n oct. | octets (parts, device lists) |
+ *
+ * Version 2 has the records of the ledger, which a release that does not know them must refuse rather than pass over.
  */
 import type { FailureReason } from '@smets1/protocol';
 import { DcoError } from '../error.js';
+import type { LedgerChange } from '../ledger/ledger-change.js';
 import { RECORD_HEAD_BYTES_MAX } from '../limits.js';
 
 /** An image of which at least one part came. Names are the manifest digest in hex. */
@@ -80,6 +83,8 @@ export interface ReleaseRequest extends RequestCommon {
   /** base64 of 232 octets, from control. */
   readonly countersigned?: string;
   readonly stage: ReleaseStage;
+  /** When it went to `forwarding`: the 5 days of MP230 run from here. Absent before, and in journals older than the ledger. */
+  readonly startedAtMs?: number;
 }
 
 /** An 11.3 that calls off another one. */
@@ -200,9 +205,19 @@ export type Change =
   | { readonly kind: 'acknowledged'; readonly value: { readonly upTo: number } }
   | { readonly kind: 'meter'; readonly value: MeterRecord }
   | { readonly kind: 'counter'; readonly value: CounterRecord }
-  | { readonly kind: 'remove'; readonly value: Removal };
+  | { readonly kind: 'remove'; readonly value: Removal }
+  | LedgerChange;
 
 const VERSION = 1;
+const LEDGER_VERSION = 2;
+const LEDGER_KINDS: ReadonlySet<string> = new Set<LedgerChange['kind']>([
+  'starts',
+  'schedule',
+  'capacity',
+  'incident',
+  'ledger-day',
+  'ledger-remove',
+]);
 const AT = { version: 0, headBytes: 1, head: 5 } as const;
 const NONE = new Uint8Array(0);
 
@@ -211,7 +226,7 @@ export function encodeChange(change: Change): Uint8Array {
   if (head.length > RECORD_HEAD_BYTES_MAX) throw new DcoError('misuse', `a record head of ${head.length} octets`);
   const tail = 'octets' in change ? change.octets : NONE;
   const record = new Uint8Array(AT.head + head.length + tail.length);
-  record[AT.version] = VERSION;
+  record[AT.version] = LEDGER_KINDS.has(change.kind) ? LEDGER_VERSION : VERSION;
   new DataView(record.buffer).setUint32(AT.headBytes, head.length, true);
   record.set(head, AT.head);
   record.set(tail, AT.head + head.length);
@@ -221,10 +236,10 @@ export function encodeChange(change: Change): Uint8Array {
 /** The journal has vouched for the octets; what does not read here was written by another release. @throws {@link DcoError} `storage-corrupt`. */
 export function decodeChange(record: Uint8Array): Change {
   const version = record[AT.version];
-  if (version !== VERSION || record.length < AT.head) {
+  if ((version !== VERSION && version !== LEDGER_VERSION) || record.length < AT.head) {
     throw new DcoError(
       'storage-corrupt',
-      `a record of version ${version}, this release reads ${VERSION}; use the release that wrote it`,
+      `a record of version ${version}, this release reads ${VERSION} and ${LEDGER_VERSION}; use the release that wrote it`,
     );
   }
   const headBytes = new DataView(record.buffer, record.byteOffset).getUint32(AT.headBytes, true);

@@ -1,9 +1,11 @@
 import {
   ABANDONED_MS_MAX_DEFAULT,
   ANSWERED_MS_MAX_DEFAULT,
+  CAPACITY_WAIT_MS_MAX_DEFAULT,
   DELIVERIES_MAX_DEFAULT,
   HELD_BYTES_MAX_DEFAULT,
   IMAGES_MAX_DEFAULT,
+  LARGE_STARTS_PER_DAY_MAX_DEFAULT,
   LATE_ACTIVATION_MS_MAX_DEFAULT,
   LOOK_AHEAD_MS_MAX_DEFAULT,
   RELEASE_MS_MAX_DEFAULT,
@@ -11,11 +13,13 @@ import {
   REQUESTS_MAX_DEFAULT,
   RETRY_MS_FIRST,
   RETRY_MS_MAX,
+  UNSCHEDULED_STARTS_PER_DAY_DEFAULT,
   UNUSED_IMAGE_MS_MAX_DEFAULT,
 } from '../limits.js';
+import type { CapacityPolicy } from '../ledger/may-start.js';
 
-/** Modelled policy of store and release: no public text gives these numbers. */
-export interface DcoSettings {
+/** Modelled policy of store and release: no public text gives these numbers, but for the two of {@link CapacityPolicy}. */
+export interface DcoSettings extends CapacityPolicy {
   /** Octets of parts and device lists. */
   readonly heldBytesMax: number;
   readonly imagesMax: number;
@@ -28,7 +32,9 @@ export interface DcoSettings {
   readonly answeredMsMax: number;
   readonly lookAheadMsMax: number;
   readonly lateActivationMsMax: number;
-  /** How long an 11.2 or an immediate 11.3 is tried. */
+  /** How long a release waits for the daily capacity; then it is answered `not-actioned`. */
+  readonly capacityWaitMsMax: number;
+  /** How long an 11.2 or an immediate 11.3 is tried; a release from its start on. */
   readonly releaseMsMax: number;
   readonly releasesPendingMax: number;
   /** Meters spoken to at the same time. */
@@ -48,6 +54,10 @@ export const DEFAULT_SETTINGS: DcoSettings = {
   answeredMsMax: ANSWERED_MS_MAX_DEFAULT,
   lookAheadMsMax: LOOK_AHEAD_MS_MAX_DEFAULT,
   lateActivationMsMax: LATE_ACTIVATION_MS_MAX_DEFAULT,
+  largeStartsPerDayMax: LARGE_STARTS_PER_DAY_MAX_DEFAULT,
+  unscheduledStartsPerDay: UNSCHEDULED_STARTS_PER_DAY_DEFAULT,
+  scheduleEdge: 'larger-than',
+  capacityWaitMsMax: CAPACITY_WAIT_MS_MAX_DEFAULT,
   releaseMsMax: RELEASE_MS_MAX_DEFAULT,
   releasesPendingMax: RELEASES_PENDING_MAX_DEFAULT,
   deliveriesMax: DELIVERIES_MAX_DEFAULT,

@@ -2,6 +2,9 @@
 import { decodeManifest, emptyMap, withBlocks } from '@smets1/protocol';
 import type { BlockMap, Manifest } from '@smets1/protocol';
 import { DcoError } from '../error.js';
+import { EMPTY_LEDGER } from '../ledger/ledger.js';
+import type { Ledger } from '../ledger/ledger.js';
+import { applyLedgerChange, ledgerChanges } from '../ledger/ledger-change.js';
 import { withoutSet } from './records.js';
 import type {
   Change,
@@ -52,6 +55,8 @@ export interface StoreState {
   readonly entriesOf: ReadonlyMap<string, readonly number[]>;
   readonly meters: ReadonlyMap<string, MeterRecord>;
   readonly counters: ReadonlyMap<string, CounterRecord>;
+  /** The daily capacity for large images: what was started, and what is agreed. */
+  readonly ledger: Ledger;
   readonly acknowledgedUpTo: number;
   readonly nextEntry: number;
   /** Octets of parts and device lists alive. */
@@ -72,6 +77,7 @@ export function emptyState(): MutableState {
     entriesOf: new Map(),
     meters: new Map(),
     counters: new Map(),
+    ledger: EMPTY_LEDGER,
     acknowledgedUpTo: 0,
     nextEntry: 1,
     heldBytes: 0,
@@ -137,6 +143,13 @@ export function applyChange(state: MutableState, change: Change, sequence: numbe
       return;
     case 'remove':
       return applyRemoval(state, change.value);
+    case 'starts':
+    case 'schedule':
+    case 'capacity':
+    case 'incident':
+    case 'ledger-day':
+    case 'ledger-remove':
+      state.ledger = applyLedgerChange(state.ledger, change);
   }
 }
 
@@ -223,6 +236,7 @@ export function* liveChanges(state: StoreState, octetsOf: (sequence: number) => 
   if (state.acknowledgedUpTo > 0) yield { kind: 'acknowledged', value: { upTo: state.acknowledgedUpTo } };
   for (const value of state.meters.values()) yield { kind: 'meter', value };
   for (const value of state.counters.values()) yield { kind: 'counter', value };
+  yield* ledgerChanges(state.ledger);
 }
 
 export function* blocksFrom(firstBlock: number, blockRun: number): Generator<number> {
