@@ -1,6 +1,7 @@
 /** The tree of commands. Only options and help texts are here; what a command does is loaded when it runs. */
 import { buildApplication, buildRouteMap, type Application } from '@stricli/core';
 import { authoriseRoutes } from './routes/authorise.js';
+import { campaignRoutes } from './routes/campaign.js';
 import { dcoRoutes } from './routes/dco.js';
 import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
@@ -26,6 +27,7 @@ export const app: Application<CliContext> = buildApplication(
       emulate: emulateCommand,
       'flash-file': flashFileRoutes,
       dco: dcoRoutes,
+      campaign: campaignRoutes,
       fleet: buildRouteMap({
         routes: fleetQueueCommands,
         docs: { brief: 'A queue of updates for workers on many machines: worker, enqueue, status' },

@@ -112,3 +112,9 @@ export const TRIES_MAX = 1_000_000;
 export const AUTHORISATIONS_MAX = 1_000_000;
 /** Jobs that `fleet status` names for people; programs get all. */
 export const JOBS_SHOWN_MAX = 50;
+
+/** The input of a campaign. */
+export const CAMPAIGN_FILE_BYTES_MAX = 64_000_000;
+/** Lines of a journal that are turned into octets together. */
+export const JOURNAL_LINES_PER_CHUNK = 1_000;
+export const CAPACITY_PER_DAY_MAX = 1_000_000;

@@ -1,5 +1,12 @@
 /** Reads the values of options. What is thrown here becomes a usage error that names the option. */
-import { BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, INSTANT_S_MAX, LOAD_W_MAX, PORT_MAX } from '../limits.js';
+import {
+  BLOCK_BYTES_MAX,
+  BLOCK_BYTES_MIN,
+  CAPACITY_PER_DAY_MAX,
+  INSTANT_S_MAX,
+  LOAD_W_MAX,
+  PORT_MAX,
+} from '../limits.js';
 
 export interface Range {
   readonly min: number;
@@ -106,6 +113,21 @@ export function loadWish(
     throw new TypeError(`household, or watts from 0 to ${LOAD_W_MAX}, is wanted`);
   }
   return { kind: 'constant', watts: Number(value) };
+}
+
+const LEFT_OUT = ['windows', 'other-traffic', 'incidents', 'pauses'] as const;
+
+/** `capacity=24000`, or `without=` what is left out. */
+export function whatIfWish(
+  value: string,
+): { readonly capacityPerDay: number } | { readonly without: readonly (typeof LEFT_OUT)[number][] } {
+  const [, name, wish = ''] = /^(capacity|without)=(.+)$/.exec(value) ?? [];
+  const isCapacity = name === 'capacity' && /^[0-9]{1,7}$/.test(wish) && Number(wish) <= CAPACITY_PER_DAY_MAX;
+  if (isCapacity) return { capacityPerDay: Number(wish) };
+  const left = LEFT_OUT.find((one) => name === 'without' && one === wish);
+  if (left === undefined)
+    throw new TypeError(`capacity=N up to ${CAPACITY_PER_DAY_MAX}, or without=${LEFT_OUT.join('|')} is wanted`);
+  return { without: [left] };
 }
 
 /** Any text that is not empty: paths, addresses. */

@@ -1,0 +1,79 @@
+import { buildRouteMap, type RouteMap, type TypedFlagParameter } from '@stricli/core';
+import { examples, force, json, onePath } from '../flags/common.js';
+import { text, whatIfWish, wholeNumber } from '../flags/values.js';
+import type { CliContext } from '../shell.js';
+import { command } from './command.js';
+
+type WhatIfFlag = TypedFlagParameter<readonly ReturnType<typeof whatIfWish>[] | undefined, CliContext>;
+
+const whatIf: WhatIfFlag = {
+  kind: 'parsed',
+  parse: whatIfWish,
+  variadic: true,
+  optional: true,
+  brief: 'capacity=N images a day, or without=windows|other-traffic|incidents|pauses; once for each',
+  placeholder: 'WISH',
+};
+
+const plan = command(async () => (await import('../commands/campaign-plan.js')).campaignPlan, {
+  parameters: { flags: { whatIf, json }, positional: onePath('Input of the campaign, JSON', 'CAMPAIGN') },
+  docs: {
+    brief: 'Check a campaign and say what it comes to: ways, days, end',
+    fullDescription: [
+      'Every meter of the plan answers within the hour, so that what is left are the rules: capacity, schedules, order, windows, incidents.',
+      'Nothing is started or written. The input is described in packages/campaign/docs/INPUT.md, the rules in RULES.md beside it.\n',
+      examples(
+        'smets1 campaign plan examples/estate-670k.json',
+        'smets1 campaign plan examples/estate-670k.json --what-if capacity=24000 --what-if without=incidents',
+      ),
+    ].join('\n'),
+  },
+});
+
+const simulate = command(async () => (await import('../commands/campaign-simulate.js')).campaignSimulate, {
+  parameters: {
+    flags: {
+      whatIf,
+      seed: {
+        kind: 'parsed',
+        parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+        default: '1',
+        brief: 'Of everything that is left to luck',
+        placeholder: 'N',
+      },
+      journal: {
+        kind: 'parsed',
+        parse: text,
+        optional: true,
+        brief: 'Write every record, a line of JSON each',
+        placeholder: 'FILE',
+      },
+      figures: {
+        kind: 'parsed',
+        parse: text,
+        optional: true,
+        brief: 'Write all figures as JSON',
+        placeholder: 'FILE',
+      },
+      force,
+      json,
+    },
+    positional: onePath('Input of the campaign, JSON', 'CAMPAIGN'),
+  },
+  docs: {
+    brief: 'Live a campaign on the virtual clock, against modelled meters',
+    fullDescription: [
+      'Meters that do not answer, break off, fail, are slow or change their Supplier, as `model` in the input says. One seed, one history.',
+      'The journal is what an independent checker reads: packages/campaign/docs/JOURNAL.md.\n',
+      examples(
+        'smets1 campaign simulate examples/estate-670k.json',
+        'smets1 campaign simulate examples/estate-670k.json --seed 7 --journal estate.jsonl --figures estate-figures.json',
+      ),
+    ].join('\n'),
+  },
+});
+
+export const campaignRoutes: RouteMap<CliContext> = buildRouteMap({
+  routes: { plan, simulate },
+  docs: { brief: 'Thousands of meters under one capacity: plan, simulate' },
+});
