@@ -1,9 +1,10 @@
-import { lineOfRecord, type CampaignReport, type WhatIf } from '@smets1/campaign';
+import { lineOfRecord, reportCsv, reportPage, type CampaignReport, type WhatIf } from '@smets1/campaign';
+import { join } from 'node:path';
 import { readCampaign } from '../campaign/campaign-file.js';
 import { figuresText } from '../campaign/figures.js';
 import { play } from '../campaign/play.js';
 import { EXIT } from '../exit-codes.js';
-import { checkOutput, writeOutput } from '../files/output-file.js';
+import { checkOutput, makeFolder, writeOutput } from '../files/output-file.js';
 import { JOURNAL_LINES_PER_CHUNK } from '../limits.js';
 import { failed, type CommonFlags, type Finish, type Job } from '../run-command.js';
 import { pathFrom } from '../shell.js';
@@ -13,13 +14,15 @@ export interface CampaignSimulateFlags extends CommonFlags {
   readonly seed: number;
   readonly journal?: string;
   readonly figures?: string;
+  readonly page?: string;
+  readonly csv?: string;
   readonly force: boolean;
 }
 
 /** A campaign from its first day to its last on the virtual clock, against meters that the input models. */
 export function campaignSimulate(job: Job, flags: CampaignSimulateFlags, path: string): Finish {
   const { seed, force } = flags;
-  const outputs = { journal: flags.journal, figures: flags.figures };
+  const outputs = { journal: flags.journal, figures: flags.figures, page: flags.page };
   for (const output of Object.values(outputs))
     if (output !== undefined) checkOutput(pathFrom(job.shell, output), { force }, pathFrom(job.shell, path));
   const file = readCampaign(job, path, flags.whatIf);
@@ -31,7 +34,12 @@ export function campaignSimulate(job: Job, flags: CampaignSimulateFlags, path: s
     if (output !== undefined) writeOutput(pathFrom(job.shell, output), octets(), { force });
   };
   write(outputs.journal, () => journal.octets());
-  write(outputs.figures, () => new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  write(outputs.figures, () => utf8(`${JSON.stringify(report)}\n`));
+  write(outputs.page, () => utf8(reportPage(report)));
+  if (flags.csv !== undefined) {
+    makeFolder(pathFrom(job.shell, flags.csv));
+    for (const { name, text } of reportCsv(report)) write(join(flags.csv, name), () => utf8(text));
+  }
   const fields = { seed, inputDigest: file.inputDigest, ended, ...headOf(report) };
   if (ended) return { ok: true, fields, text: figuresText(report) };
   return failed(
@@ -42,6 +50,10 @@ export function campaignSimulate(job: Job, flags: CampaignSimulateFlags, path: s
       wayOut: 'a pause without resume, or an incident that never opens, holds it; look at `holds` in --figures',
     },
   );
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function settled({ head: { stages } }: CampaignReport): number {
@@ -74,7 +86,7 @@ class Lines {
 
   #flush(): void {
     if (this.#lines.length === 0) return;
-    this.#chunks.push(new TextEncoder().encode(`${this.#lines.join('\n')}\n`));
+    this.#chunks.push(utf8(`${this.#lines.join('\n')}\n`));
     this.#lines = [];
   }
 }
