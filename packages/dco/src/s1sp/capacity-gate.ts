@@ -113,6 +113,10 @@ export class CapacityGate {
     return { because, untilMs: untilDay === undefined ? undefined : startOfDayMs(untilDay) };
   }
 
+  get waitingCount(): number {
+    return this.#queue.waitingCount;
+  }
+
   /** By User: releases of large images that have asked and not started. */
   askedByUser(): ReadonlyMap<string, number> {
     return this.#queue.askedByUser();
