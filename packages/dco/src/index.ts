@@ -27,4 +27,12 @@ export type { DeviceResult, EntryCode, EntryRecord, MeterRecord } from './store/
 export type { PartAccepted } from './store/intake.js';
 export type { Admitted } from './s1sp/admission.js';
 export type { Pulled } from './responses/pull.js';
+export type {
+  CapacityChangeView,
+  CapacityView,
+  IncidentView,
+  ScheduleView,
+  UserCapacityView,
+} from './capacity-view.js';
+export type { Agreed, CapacityChanged } from './server/capacity-puts.js';
 export type { HealthView, ImageView, MeterView, RequestView } from './views.js';

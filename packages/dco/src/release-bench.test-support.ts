@@ -60,6 +60,8 @@ export interface Ask {
   readonly authorisation?: Uint8Array;
   /** Counter of the request id, when it is not that of the authorisation. */
   readonly request?: number;
+  /** EUI-64 of the Supplier, when it is not the usual one. */
+  readonly user?: string;
 }
 
 export interface Around {
@@ -175,12 +177,18 @@ export async function start(around: Around = {}): Promise<Bench> {
       const {
         image: of = image,
         executionAtMs,
-        authorisation = authorisationFor(of, deviceId(n), counter),
+        user,
+        authorisation = authorisationFor(
+          of,
+          deviceId(n),
+          counter,
+          user === undefined ? {} : { originator: idOctets(user) },
+        ),
         request = 10_000 + counter,
       } = fields;
       const at = executionAtMs === undefined ? {} : { executionAtMs };
       return releases.activate({
-        requestId: requestId(request),
+        requestId: requestId(request, user),
         deviceId: deviceId(n),
         firmwareHash: of.imageHash,
         authorisation,
@@ -202,16 +210,16 @@ export async function start(around: Around = {}): Promise<Bench> {
   return bench;
 }
 
-export const entries = (bench: Bench, counter: number): readonly string[] =>
-  (bench.store.state.entriesOf.get(requestId(10_000 + counter)) ?? []).map((number) => {
+export const entries = (bench: Bench, counter: number, user?: string): readonly string[] =>
+  (bench.store.state.entriesOf.get(requestId(10_000 + counter, user)) ?? []).map((number) => {
     const entry = bench.store.state.entries.get(number);
     return [entry?.kind, entry?.code, entry?.alertCode].filter((word) => word !== undefined).join(' ');
   });
-export const stage = (bench: Bench, counter: number): string => {
-  const request = bench.store.state.requests.get(requestId(10_000 + counter));
+export const stage = (bench: Bench, counter: number, user?: string): string => {
+  const request = bench.store.state.requests.get(requestId(10_000 + counter, user));
   return request?.srv === '11.3' ? request.stage : 'none';
 };
-export const answered = (bench: Bench, counter: number, count = 1): Promise<void> =>
-  until(() => entries(bench, counter).length >= count, `an answer to ${counter}`);
+export const answered = (bench: Bench, counter: number, count = 1, user?: string): Promise<void> =>
+  until(() => entries(bench, counter, user).length >= count, `an answer to ${counter}`);
 export const codeOf = (answer: Answer<unknown>): string => (answer.ok ? 'ok' : answer.refusal.code);
 export const HOUR = 3_600_000;

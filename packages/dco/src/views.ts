@@ -1,17 +1,21 @@
 /** What the DCO tells of itself: the shapes of its JSON answers. */
 import { toHex } from '@smets1/protocol';
+import type { WaitReason } from './ledger/may-start.js';
+import type { CapacityWait } from './s1sp/capacity-gate.js';
 import type { EntryRecord, MeterRecord, RequestRecord } from './store/records.js';
 import type { ImageState, StoreState } from './store/state.js';
 
 export interface RequestView {
   readonly requestId: string;
   readonly srv: '11.1' | '11.2' | '11.3';
-  /** 11.1: `held` until the response; 11.2: `requested`; 11.3: its stage. Then `answered`. */
-  readonly state: 'held' | 'requested' | 'forwarding' | 'sealed' | 'activating' | 'answered';
+  /** 11.1: `held` until the response; 11.2: `requested`; 11.3: its stage, or that it waits for capacity. Then `answered`. */
+  readonly state: 'held' | 'requested' | 'waiting-capacity' | 'forwarding' | 'sealed' | 'activating' | 'answered';
   readonly at: string;
   readonly deviceId?: string;
   readonly imageId?: string;
   readonly executionDateTime?: string;
+  /** Of `waiting-capacity`: why, and no earlier than when, by what is agreed now; without a date nobody can say. */
+  readonly waiting?: { readonly because: WaitReason; readonly notBefore?: string };
   /** Everything that went, or waits to go, to the Supplier for this request. */
   readonly responses: readonly EntryRecord[];
 }
@@ -52,11 +56,13 @@ export interface HealthView {
   readonly images: number;
   readonly requests: number;
   readonly pendingReleases: number;
+  /** Of them: large images for which the day has no capacity. */
+  readonly waitingForCapacity: number;
   readonly busy: number;
   readonly unacknowledged: number;
 }
 
-export function requestView(state: StoreState, request: RequestRecord): RequestView {
+export function requestView(state: StoreState, request: RequestRecord, wait?: CapacityWait): RequestView {
   const responses = (state.entriesOf.get(request.requestId) ?? []).flatMap((number) => state.entries.get(number) ?? []);
   const common = { requestId: request.requestId, at: new Date(request.atMs).toISOString(), responses };
   switch (request.srv) {
@@ -78,12 +84,18 @@ export function requestView(state: StoreState, request: RequestRecord): RequestV
         srv: '11.3',
         deviceId,
         imageId,
-        state: request.stage === 'done' ? 'answered' : request.stage,
+        ...(wait === undefined
+          ? { state: request.stage === 'done' ? 'answered' : request.stage }
+          : { state: 'waiting-capacity', waiting: waitView(wait) }),
       };
     }
     case '11.3-cancel':
       return { ...common, srv: '11.3', deviceId: request.deviceId, state: 'answered' };
   }
+}
+
+function waitView({ because, untilMs }: CapacityWait): NonNullable<RequestView['waiting']> {
+  return untilMs === undefined ? { because } : { because, notBefore: new Date(untilMs).toISOString() };
 }
 
 export function imageView(state: StoreState, image: ImageState): ImageView {

@@ -1,8 +1,10 @@
 /** A DCO as its users see it, over HTTP. */
+import type { CapacityView } from '../capacity-view.js';
 import { DcoError } from '../error.js';
 import type { StageEvent } from '../events.js';
 import { CLIENT_ANSWER_MS_MAX } from '../limits.js';
 import type { Pulled } from '../responses/pull.js';
+import type { Agreed, CapacityChanged } from '../server/capacity-puts.js';
 import type { Admitted } from '../s1sp/admission.js';
 import type { PartAccepted } from '../store/intake.js';
 import type { HealthView, ImageView, MeterView, RequestView } from '../views.js';
@@ -30,6 +32,34 @@ export interface DcoClient {
   images(): Promise<readonly ImageView[]>;
   meter(deviceId: string): Promise<MeterView>;
   health(): Promise<HealthView>;
+  /** The daily capacity for large images, and who has what of it; `2030-01-31`, today unless given. */
+  capacity(day?: string): Promise<CapacityView>;
+  /** Agrees a User's delivery schedule, alters the one with the same reference, or withdraws it with `perDay` 0. Days are inclusive. */
+  agreeSchedule(schedule: {
+    readonly reference: string;
+    readonly userId: string;
+    readonly from: string;
+    readonly to: string;
+    readonly perDay: number;
+  }): Promise<Agreed>;
+  /** Changes the capacity from a day on. */
+  changeCapacity(change: {
+    readonly reference: string;
+    readonly from: string;
+    readonly perDay: number;
+    /** How many of them other traffic takes; 0 unless given. */
+    readonly otherTraffic?: number;
+  }): Promise<CapacityChanged>;
+  /** Opens an incident about an image, or alters the open one with the same reference. `firmwareHash` in hex, priority 1 goes first. */
+  openIncident(incident: {
+    readonly reference: string;
+    readonly firmwareHash: string;
+    readonly priority: number;
+    readonly halts: boolean;
+  }): Promise<Agreed>;
+  closeIncident(reference: string): Promise<Agreed>;
+  /** Sets the ledger's day back to the clock's, after a clock that was far ahead. */
+  setDayBack(day: string): Promise<{ readonly day: string }>;
   /** Stage events from now on, until `signal` is aborted or the server ends. `{ lost }`: that many were not waited for. */
   events(signal?: AbortSignal): AsyncGenerator<StageEvent | { readonly lost: number }, void, undefined>;
 }
@@ -63,6 +93,12 @@ export function dcoClient({ url, token }: { readonly url: string; readonly token
     images: async () => (await call<{ readonly images: readonly ImageView[] }>('GET', '/images')).images,
     meter: (deviceId) => call('GET', `/meters/${encodeURIComponent(deviceId)}`),
     health: () => call('GET', '/health'),
+    capacity: (day) => call('GET', day === undefined ? '/capacity' : `/capacity?day=${encodeURIComponent(day)}`),
+    agreeSchedule: (schedule) => call('POST', '/capacity/schedules', schedule),
+    changeCapacity: (change) => call('POST', '/capacity/changes', change),
+    openIncident: (incident) => call('POST', '/capacity/incidents', { ...incident, state: 'open' }),
+    closeIncident: (reference) => call('POST', '/capacity/incidents', { reference, state: 'closed' }),
+    setDayBack: (day) => call('POST', '/capacity/day', { day }),
     async *events(signal) {
       const response = await reach(url, '/events', { headers, ...(signal === undefined ? {} : { signal }) });
       if (!response.ok) await jsonOf(response, url);

@@ -47,7 +47,7 @@ export class CapacityGate {
 
   /** Has a release wait its turn; false for one that needs none: small, started, or without its image. Call `turn` after the last. */
   add(release: ReleaseRequest): boolean {
-    if (release.stage !== 'requested' || !isLarge(this.#o.state(), release)) return false;
+    if (release.stage !== 'requested' || !this.#isLarge(this.#o.state(), release)) return false;
     const { requestId, firmwareHash } = release;
     this.#queue.add({ requestId, firmwareHash, userId: userOf(requestId) });
     const untilMs = waitsUntilMs(release, this.#o.settings);
@@ -113,6 +113,10 @@ export class CapacityGate {
     return { because, untilMs: untilDay === undefined ? undefined : startOfDayMs(untilDay) };
   }
 
+  get waitingCount(): number {
+    return this.#queue.waitingCount;
+  }
+
   /** By User: releases of large images that have asked and not started. */
   askedByUser(): ReadonlyMap<string, number> {
     return this.#queue.askedByUser();
@@ -124,7 +128,7 @@ export class CapacityGate {
    */
   countStart(state: StoreState, release: ReleaseRequest, nowMs: number): readonly Change[] | undefined {
     const day = ledgerDay(state.ledger, nowMs);
-    const ask = askOf(release, isLarge(state, release), day);
+    const ask = askOf(release, this.#isLarge(state, release), day);
     if (mayStart(state.ledger, this.#o.settings, ask).kind === 'waits') return undefined;
     return ask.isLarge ? startChanges(state.ledger, day, ask.userId) : [];
   }
@@ -151,6 +155,13 @@ export class CapacityGate {
     return late;
   }
 
+  /** Large or not goes by the OTA Upgrade Image. An image that is gone is not sent, so it takes nothing. */
+  #isLarge(state: StoreState, { imageId }: ReleaseRequest): boolean {
+    const image = state.images.get(imageId);
+    if (image === undefined) return false;
+    return isLargeImage(otaImageBytes(image.manifest.imageBytes), this.#o.settings.largeImageBytes);
+  }
+
   #ringAt(atMs: number | undefined): void {
     if (this.#bell?.atMs === atMs) return;
     this.#bell?.cancel();
@@ -171,12 +182,6 @@ export function userOf(requestId: string): string {
 
 function askOf({ requestId, firmwareHash }: ReleaseRequest, large: boolean, day: number): StartRequest {
   return { userId: userOf(requestId), isLarge: large, firmwareHash, day };
-}
-
-/** Large or not goes by the OTA Upgrade Image. An image that is gone is not sent, so it takes nothing. */
-function isLarge(state: StoreState, { imageId }: ReleaseRequest): boolean {
-  const image = state.images.get(imageId);
-  return image !== undefined && isLargeImage(otaImageBytes(image.manifest.imageBytes));
 }
 
 function waitsUntilMs(release: ReleaseRequest, { capacityWaitMsMax }: DcoSettings): number {

@@ -61,12 +61,8 @@ export interface Releases {
   activate(asked: Activation): Promise<Answer<Admitted>>;
   /** Takes an 11.2. */
   read(requestId: string, deviceId: string): Promise<Answer<Admitted>>;
-  /** Why a release waits for capacity; undefined when it does not. */
-  capacityWait(requestId: string): CapacityWait | undefined;
-  /** By User: releases of large images that have asked and not started. */
-  askedByUser(): ReadonlyMap<string, number>;
-  /** To be called when a schedule, the capacity or an incident has changed. */
-  capacityChanged(): void;
+  /** Who waits for the day's capacity and why; to be told when something about it was agreed. */
+  readonly capacity: Pick<CapacityGate, 'waitOf' | 'waitingCount' | 'askedByUser' | 'giveAnew'>;
   /** Jobs under way or waiting for a place; what waits for its time is not among them. */
   readonly busyCount: number;
   /** Ends conversations; their requests go on after the next start. */
@@ -89,7 +85,7 @@ class RunningReleases implements Releases {
   readonly #talks: Talks;
   readonly #retries: Retries;
   readonly #images: ReadyImages;
-  readonly #gate: CapacityGate;
+  readonly capacity: CapacityGate;
 
   constructor(options: ReleaseOptions) {
     this.#o = options;
@@ -98,7 +94,7 @@ class RunningReleases implements Releases {
     this.#talks = new Talks(options);
     this.#retries = new Retries(settings, clock);
     this.#images = new ReadyImages(store, crypto, trust);
-    this.#gate = new CapacityGate({
+    this.capacity = new CapacityGate({
       state: () => store.state,
       settings,
       clock,
@@ -117,8 +113,8 @@ class RunningReleases implements Releases {
     const { state } = this.#o.store;
     // All first: an incident may put the last of them before the others.
     for (const request of state.pending.values())
-      if (!this.#gate.add(request)) this.#enqueue(request.requestId, request.deviceId);
-    this.#gate.turn();
+      if (!this.capacity.add(request)) this.#enqueue(request.requestId, request.deviceId);
+    this.capacity.turn();
     for (const request of state.requests.values()) {
       if (request.srv === '11.3-cancel' && request.toRevoke !== undefined)
         this.#enqueue(request.requestId, request.deviceId);
@@ -139,21 +135,9 @@ class RunningReleases implements Releases {
     return answer;
   }
 
-  capacityWait(requestId: string): CapacityWait | undefined {
-    return this.#gate.waitOf(requestId);
-  }
-
-  askedByUser(): ReadonlyMap<string, number> {
-    return this.#gate.askedByUser();
-  }
-
-  capacityChanged(): void {
-    this.#gate.giveAnew();
-  }
-
   async close(): Promise<void> {
     this.#talks.stop();
-    this.#gate.close();
+    this.capacity.close();
     this.#retries.stop();
     await this.#lanes.close();
   }
@@ -167,9 +151,9 @@ class RunningReleases implements Releases {
     if (cancelled === undefined) {
       this.#tell(requestId, deviceId, { stage: 'requested' });
       const release = this.#o.store.state.pending.get(requestId);
-      if (release === undefined || !this.#gate.add(release)) return this.#enqueue(requestId, deviceId);
-      this.#gate.turn();
-      const wait = this.#gate.waitOf(requestId);
+      if (release === undefined || !this.capacity.add(release)) return this.#enqueue(requestId, deviceId);
+      this.capacity.turn();
+      const wait = this.capacity.waitOf(requestId);
       if (wait !== undefined) this.#tell(requestId, deviceId, { stage: 'waiting-capacity', detail: detailOf(wait) });
       return;
     }
@@ -229,7 +213,7 @@ class RunningReleases implements Releases {
 
   #forget(requestId: string): void {
     this.#retries.forget(requestId);
-    this.#gate.done(requestId);
+    this.capacity.done(requestId);
   }
 
   async #advance(requestId: string): Promise<Next> {
@@ -250,7 +234,7 @@ class RunningReleases implements Releases {
     const { executionAtMs } = release;
     switch (release.stage) {
       case 'requested':
-        switch (this.#gate.verdict(release)) {
+        switch (this.capacity.verdict(release)) {
           case 'go':
             return this.#askControl(release);
           case 'wait':
@@ -308,7 +292,7 @@ class RunningReleases implements Releases {
     const began = await this.#o.store.transact((state): Decision<'yes' | 'no capacity' | 'ended'> => {
       if (state.pending.get(requestId)?.stage !== 'requested') return { changes: [], value: 'ended' };
       const nowMs = this.#o.clock.nowMs();
-      const starts = this.#gate.countStart(state, release, nowMs);
+      const starts = this.capacity.countStart(state, release, nowMs);
       if (starts === undefined) return { changes: [], value: 'no capacity' };
       const message = 'authorised; activation waits for its date';
       const accepted: Result = { code: 'accepted', message, device: { deviceId } };
@@ -322,11 +306,11 @@ class RunningReleases implements Releases {
       };
     });
     if (began === 'no capacity') {
-      this.#gate.giveAnew();
+      this.capacity.giveAnew();
       return undefined;
     }
     if (began === 'yes') {
-      this.#gate.done(requestId);
+      this.capacity.done(requestId);
       this.#tell(requestId, deviceId, { stage: 'countersigned' });
     }
     return 'go on';
@@ -390,7 +374,7 @@ class RunningReleases implements Releases {
 
   async #retryOrGiveUp(release: ReleaseRequest, result: Result): Promise<Next> {
     const fromMs =
-      release.executionAtMs ?? release.startedAtMs ?? this.#gate.turnAtMs(release.requestId) ?? release.atMs;
+      release.executionAtMs ?? release.startedAtMs ?? this.capacity.turnAtMs(release.requestId) ?? release.atMs;
     const untilMs = fromMs + this.#o.settings.releaseMsMax;
     if (this.#o.clock.nowMs() < untilMs) return this.#retries.next(release.requestId, untilMs);
     await this.#finish(release, result, undefined);

@@ -3,9 +3,11 @@ import { errorResponse } from '@smets1/http-guard';
 import type { GuardedRequest, GuardedResponse, ServerEvent } from '@smets1/http-guard';
 import { DcoError, statusOf } from '../error.js';
 import type { Answer, Refusal } from '../error.js';
+import { capacityView } from '../capacity-view.js';
 import type { EventBus } from '../events.js';
 import { canonicalDeviceId } from '../identifiers.js';
 import type { Inventory } from '../inventory.js';
+import { ledgerDay } from '../ledger/ledger.js';
 import { RESPONSES_PER_PULL_MAX, WATCHERS_MAX } from '../limits.js';
 import { acknowledge, pull } from '../responses/pull.js';
 import type { Releases } from '../s1sp/releases.js';
@@ -13,7 +15,20 @@ import { takePart } from '../store/intake.js';
 import type { Intake } from '../store/intake.js';
 import { imageView, requestView } from '../views.js';
 import type { HealthView, MeterView } from '../views.js';
-import { acknowledgementOfBody, activationOfBody, partOfBody, readOfBody, requestIdOf, wholeOf } from './schemas.js';
+import { putChange, putDay, putIncident, putSchedule } from './capacity-puts.js';
+import {
+  acknowledgementOfBody,
+  activationOfBody,
+  changeOfBody,
+  dayOfBody,
+  dayOfQuery,
+  incidentOfBody,
+  partOfBody,
+  readOfBody,
+  requestIdOf,
+  scheduleOfBody,
+  wholeOf,
+} from './schemas.js';
 
 export interface Rooms {
   readonly intake: Intake;
@@ -54,11 +69,19 @@ function route(rooms: Rooms, request: GuardedRequest): GuardedResponse | Promise
       if (first === 'responses' && second === 'acknowledge') {
         return post(request, acknowledgementOfBody, (upTo) => acknowledge(rooms.intake.store, upTo), 200);
       }
+      if (first === 'capacity' && second === 'schedules')
+        return post(request, scheduleOfBody, (asked) => putSchedule(rooms, asked), 200);
+      if (first === 'capacity' && second === 'changes')
+        return post(request, changeOfBody, (asked) => putChange(rooms, asked), 200);
+      if (first === 'capacity' && second === 'incidents')
+        return post(request, incidentOfBody, (asked) => putIncident(rooms, asked), 200);
+      if (first === 'capacity' && second === 'day') return post(request, dayOfBody, (day) => putDay(rooms, day), 200);
     }
     if (method === 'GET') {
       if (first === 'requests' && second !== undefined) return requestOf(rooms, second);
       if (first === 'meters' && second !== undefined) return meterOf(rooms, second);
       if (second === undefined && first === 'responses') return responses(rooms, request);
+      if (second === undefined && first === 'capacity') return capacity(rooms, request);
       if (second === undefined && first === 'images') return images(rooms);
       if (second === undefined && first === 'events') return events(rooms);
       if (second === undefined && first === 'health') return { status: 200, json: health(rooms) };
@@ -108,7 +131,7 @@ function requestOf(rooms: Rooms, text: string): GuardedResponse {
       code: 'not-found',
       message: `no request ${requestId.value} is known; it was never taken, or is long answered`,
     });
-  return { status: 200, json: requestView(state, request) };
+  return { status: 200, json: requestView(state, request, rooms.releases.capacity.waitOf(requestId.value)) };
 }
 
 function meterOf(rooms: Rooms, text: string): GuardedResponse {
@@ -124,7 +147,9 @@ function meterOf(rooms: Rooms, text: string): GuardedResponse {
     address: device.address,
     hasKey: device.publicKey !== undefined,
     ...(known === undefined ? {} : { known }),
-    ...(pending === undefined ? {} : { pending: requestView(state, pending) }),
+    ...(pending === undefined
+      ? {}
+      : { pending: requestView(state, pending, rooms.releases.capacity.waitOf(pending.requestId)) }),
   };
   return { status: 200, json: view };
 }
@@ -135,6 +160,15 @@ function responses(rooms: Rooms, { query }: GuardedRequest): GuardedResponse {
   if (!after.ok) return refused(after.refusal);
   if (!limit.ok) return refused(limit.refusal);
   return { status: 200, json: pull(rooms.intake.store.state, after.value, limit.value) };
+}
+
+function capacity(rooms: Rooms, { query }: GuardedRequest): GuardedResponse {
+  const { store, settings, nowMs } = rooms.intake;
+  const { ledger } = store.state;
+  const today = ledgerDay(ledger, nowMs());
+  const day = dayOfQuery(query, today);
+  if (!day.ok) return refused(day.refusal);
+  return { status: 200, json: capacityView(ledger, settings, rooms.releases.capacity.askedByUser(), today, day.value) };
 }
 
 function images(rooms: Rooms): GuardedResponse {
@@ -175,6 +209,7 @@ function health(rooms: Rooms): HealthView {
     images: state.images.size,
     requests: state.requests.size,
     pendingReleases: state.pending.size,
+    waitingForCapacity: rooms.releases.capacity.waitingCount,
     busy: rooms.releases.busyCount,
     unacknowledged: state.nextEntry - 1 - state.acknowledgedUpTo,
   };

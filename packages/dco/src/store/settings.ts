@@ -1,3 +1,4 @@
+import { LARGE_IMAGE_BYTES } from '@smets1/protocol';
 import {
   ABANDONED_MS_MAX_DEFAULT,
   ANSWERED_MS_MAX_DEFAULT,
@@ -32,6 +33,8 @@ export interface DcoSettings extends CapacityPolicy {
   readonly answeredMsMax: number;
   readonly lookAheadMsMax: number;
   readonly lateActivationMsMax: number;
+  /** An OTA Upgrade Image of more octets is large: 750,000 (MP230 says 750 kB). */
+  readonly largeImageBytes: number;
   /** How long a release waits for the daily capacity; then it is answered `not-actioned`. */
   readonly capacityWaitMsMax: number;
   /** How long an 11.2 or an immediate 11.3 is tried; a release from its start on. */
@@ -54,6 +57,7 @@ export const DEFAULT_SETTINGS: DcoSettings = {
   answeredMsMax: ANSWERED_MS_MAX_DEFAULT,
   lookAheadMsMax: LOOK_AHEAD_MS_MAX_DEFAULT,
   lateActivationMsMax: LATE_ACTIVATION_MS_MAX_DEFAULT,
+  largeImageBytes: LARGE_IMAGE_BYTES,
   largeStartsPerDayMax: LARGE_STARTS_PER_DAY_MAX_DEFAULT,
   unscheduledStartsPerDay: UNSCHEDULED_STARTS_PER_DAY_DEFAULT,
   scheduleEdge: 'larger-than',
