@@ -27,7 +27,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   duis: ['protocol'],
   dco: ['protocol', 'duis', 'products', 'journal', 'host', 'http-guard'],
   campaign: ['products', 'journal'],
-  fleet: ['emulator', 'host', 'hardware', 'campaign', 'dco'],
+  fleet: ['protocol', 'emulator', 'journal', 'host', 'hardware', 'campaign', 'dco'],
   cli: ['*'],
   console: ['*'],
   test: ['*'],

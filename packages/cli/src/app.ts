@@ -4,6 +4,7 @@ import { authoriseRoutes } from './routes/authorise.js';
 import { dcoRoutes } from './routes/dco.js';
 import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
+import { fleetRoutes } from './routes/fleet.js';
 import { flashFileRoutes } from './routes/flash-file.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
@@ -25,6 +26,7 @@ export const app: Application<CliContext> = buildApplication(
       emulate: emulateCommand,
       'flash-file': flashFileRoutes,
       dco: dcoRoutes,
+      fleet: fleetRoutes,
     },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',

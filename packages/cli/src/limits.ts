@@ -103,3 +103,14 @@ export const PROFILE_DAYS_MAX = 397;
 export const OPERATION_TIME_MAX = 60_000_000;
 /** How often a console looks whether its terminal still listens to it. */
 export const FOREGROUND_LOOK_MS = 250;
+/** Options of a fleet; they repeat bounds of its package, which `--help` does not load. */
+export const FLEET_METERS_MAX = 50_000;
+export const FLEET_WORKERS_MAX = 64;
+/** Meters that one `emulate` runs for others to connect to. */
+export const RACK_METERS_MAX = 10_000;
+/** Ends that `fleet run` names for people; `--out` has all. */
+export const ENDS_SHOWN_MAX = 10;
+/** Links that may wait beside one for each meter, while others are being closed. */
+export const RACK_LINKS_SPARE = 64;
+/** The seed of meters that are kept, in a file. */
+export const RACK_FILE_BYTES_MAX = 64;

@@ -70,6 +70,15 @@ describe('progress', () => {
     display.show({ label: 'sending', doneBytes: 91_000, totalBytes: 100_000 });
     expect(out.text()).toContain('91 %, 1,000 octets/s, 9 s left');
   });
+
+  it('counts meters as it counts octets', () => {
+    const [out, clock] = [terminal({ isTty: true, columns: 200 }), { nowMs: 0 }];
+    const display = progressDisplay(out, () => clock.nowMs);
+    display.show({ label: 'updating', doneMeters: 0, totalMeters: 1_200 });
+    clock.nowMs = 1000;
+    display.show({ label: 'updating', doneMeters: 40, totalMeters: 1_200 });
+    expect(out.text()).toContain('updating: 40 of 1,200 meters, 3 %, 40 meters/s, 29 s left');
+  });
 });
 
 describe('reports', () => {

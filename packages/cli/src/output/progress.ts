@@ -3,12 +3,11 @@ import { PROGRESS_REDRAW_MS, PROGRESS_STEP_PERCENT, RATE_SAMPLES_MAX, RATE_WINDO
 import type { Terminal } from '../shell.js';
 import { counted, duration } from './style.js';
 
-export interface Progress {
-  readonly label: string;
-  /** Octets done, of those there are. */
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-}
+/** Octets or meters done, of those there are. */
+export type Progress = { readonly label: string } & (
+  | { readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly doneMeters: number; readonly totalMeters: number }
+);
 
 export interface ProgressDisplay {
   show(progress: Progress): void;
@@ -28,9 +27,10 @@ export function progressDisplay(terminal: Terminal, nowMs: () => number): Progre
   };
   const show = (progress: Progress): void => {
     const now = nowMs();
-    rate.add(now, progress.doneBytes);
-    const percent = percentOf(progress);
-    const line = lineOf(progress, rate.octetsPerSecond());
+    const measure = measureOf(progress);
+    rate.add(now, measure.done);
+    const percent = percentOf(measure);
+    const line = lineOf(progress.label, measure, rate.perSecond());
     if (!terminal.isTty) {
       if (percent < percentPrinted + PROGRESS_STEP_PERCENT && (percent < 100 || percentPrinted >= 100)) return;
       percentPrinted = percent;
@@ -46,39 +46,50 @@ export function progressDisplay(terminal: Terminal, nowMs: () => number): Progre
   return { show, clear };
 }
 
-function percentOf({ doneBytes, totalBytes }: Progress): number {
-  return totalBytes === 0 ? 100 : Math.floor((100 * doneBytes) / totalBytes);
+interface Measure {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
 }
 
-function lineOf(progress: Progress, octetsPerSecond: number | undefined): string {
-  const { label, doneBytes, totalBytes } = progress;
-  const head = `${label}: ${counted(doneBytes)} of ${counted(totalBytes)} octets, ${percentOf(progress)} %`;
-  if (octetsPerSecond === undefined || octetsPerSecond <= 0) return head;
-  const left = doneBytes < totalBytes ? `, ${duration(((totalBytes - doneBytes) / octetsPerSecond) * 1000)} left` : '';
-  return `${head}, ${counted(octetsPerSecond)} octets/s${left}`;
+function measureOf(progress: Progress): Measure {
+  if ('doneMeters' in progress) return { done: progress.doneMeters, total: progress.totalMeters, unit: 'meters' };
+  return { done: progress.doneBytes, total: progress.totalBytes, unit: 'octets' };
+}
+
+function percentOf({ done, total }: Measure): number {
+  return total === 0 ? 100 : Math.floor((100 * done) / total);
+}
+
+function lineOf(label: string, measure: Measure, perSecond: number | undefined): string {
+  const { done, total, unit } = measure;
+  const head = `${label}: ${counted(done)} of ${counted(total)} ${unit}, ${percentOf(measure)} %`;
+  if (perSecond === undefined || perSecond <= 0) return head;
+  const left = done < total ? `, ${duration(((total - done) / perSecond) * 1000)} left` : '';
+  return `${head}, ${counted(perSecond)} ${unit}/s${left}`;
 }
 
 interface RateMeter {
-  add(atMs: number, doneBytes: number): void;
+  add(atMs: number, done: number): void;
   /** Over the last while; undefined until two instants are known. */
-  octetsPerSecond(): number | undefined;
+  perSecond(): number | undefined;
 }
 
 function rateMeter(): RateMeter {
-  let samples: { readonly atMs: number; readonly doneBytes: number }[] = [];
+  let samples: { readonly atMs: number; readonly done: number }[] = [];
   return {
-    add: (atMs, doneBytes) => {
+    add: (atMs, done) => {
       // What a meter held already was not carried by this line: a leap back or a first sample starts the count anew.
-      if (doneBytes < (samples.at(-1)?.doneBytes ?? 0)) samples = [];
-      samples.push({ atMs, doneBytes });
+      if (done < (samples.at(-1)?.done ?? 0)) samples = [];
+      samples.push({ atMs, done });
       while (samples.length > 2 && (atMs - samples[0]!.atMs > RATE_WINDOW_MS || samples.length > RATE_SAMPLES_MAX)) {
         samples.shift();
       }
     },
-    octetsPerSecond: () => {
+    perSecond: () => {
       const [first, last] = [samples[0], samples.at(-1)];
       if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined;
-      return ((last.doneBytes - first.doneBytes) * 1000) / (last.atMs - first.atMs);
+      return ((last.done - first.done) * 1000) / (last.atMs - first.atMs);
     },
   };
 }

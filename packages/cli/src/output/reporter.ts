@@ -9,7 +9,7 @@ export interface Reporter {
   readonly isJson: boolean;
   /** Something happened. `text` is the line that people see; without it they see nothing. */
   event(name: string, fields: JsonFields, text?: string): void;
-  /** Octets went on their way. For programs an event `progress` with `fields`. */
+  /** Octets went on their way, or meters came to their end. For programs an event `progress` with `fields`. */
   progress(progress: Progress, fields?: JsonFields): void;
   /** Something that a careful user wants to know. */
   warn(text: string): void;
@@ -24,7 +24,7 @@ export function jsonReporter(shell: Shell): Reporter {
   return {
     isJson: true,
     event: (event, fields) => line({ event, ...fields }),
-    progress: ({ doneBytes, totalBytes }, fields = {}) => line({ event: 'progress', doneBytes, totalBytes, ...fields }),
+    progress: (progress, fields = {}) => line({ event: 'progress', ...progress, label: undefined, ...fields }),
     warn: (detail) => line({ event: 'warning', detail }),
     result: (fields) => line({ event: 'result', ...fields }),
     failure: (fields, detail, wayOut) => line({ event: 'result', ...fields, detail, wayOut }),
