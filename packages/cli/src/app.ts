@@ -5,8 +5,8 @@ import { campaignRoutes } from './routes/campaign.js';
 import { dcoRoutes } from './routes/dco.js';
 import { demoCommand } from './routes/demo.js';
 import { emulateCommand } from './routes/emulate.js';
+import { fleetRoutes } from './routes/fleet.js';
 import { flashFileRoutes } from './routes/flash-file.js';
-import { fleetQueueCommands } from './routes/fleet-jetstream.js';
 import { flashCommand, readVersionCommand } from './routes/flash.js';
 import { imageRoutes } from './routes/image.js';
 import { keygenCommand } from './routes/keygen.js';
@@ -28,10 +28,7 @@ export const app: Application<CliContext> = buildApplication(
       'flash-file': flashFileRoutes,
       dco: dcoRoutes,
       campaign: campaignRoutes,
-      fleet: buildRouteMap({
-        routes: fleetQueueCommands,
-        docs: { brief: 'A queue of updates for workers on many machines: worker, enqueue, status' },
-      }),
+      fleet: fleetRoutes,
     },
     docs: {
       brief: 'From a firmware file to a running SMETS1 meter',

@@ -3,7 +3,7 @@
  * added elsewhere does not compile until its exit code is decided.
  */
 import type { DcoErrorCode, EntryCode, RefusalCode } from '@smets1/dco';
-import type { WorkErrorCode } from '@smets1/fleet';
+import type { FleetErrorCode, WorkErrorCode } from '@smets1/fleet';
 import type { LinkErrorCode } from '@smets1/hardware';
 import type { HostErrorCode } from '@smets1/host';
 import type { GuardError } from '@smets1/http-guard';
@@ -166,6 +166,15 @@ export const HOST_EXIT: Readonly<Record<HostErrorCode, ExitCode>> = {
 export const GUARD_EXIT: Readonly<Record<GuardError['code'], ExitCode>> = {
   misuse: EXIT.usage,
   'listen-failed': EXIT.port,
+};
+
+/** A fleet that cannot be made, or cannot go on. */
+export const FLEET_EXIT: Readonly<Record<FleetErrorCode, ExitCode>> = {
+  misuse: EXIT.usage,
+  'package-refused': EXIT['verify-failed'],
+  'not-applicable': EXIT.refused,
+  'worker-failed': EXIT.defect,
+  interrupted: EXIT.interrupted,
 };
 
 /** A DCO that is not there, or cannot start. Of `server-refused`, the refusal says more. */

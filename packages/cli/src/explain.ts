@@ -1,7 +1,7 @@
 /** What an error of any package means to whoever typed the command. */
 import { DcoError } from '@smets1/dco';
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
-import { WorkError } from '@smets1/fleet';
+import { FleetError, WorkError } from '@smets1/fleet';
 import { LinkError } from '@smets1/hardware';
 import { HostError } from '@smets1/host';
 import { GuardError } from '@smets1/http-guard';
@@ -9,6 +9,7 @@ import {
   DCO_EXIT,
   DCO_REFUSAL_EXIT,
   EXIT,
+  FLEET_EXIT,
   GUARD_EXIT,
   HOST_EXIT,
   LINK_EXIT,
@@ -26,6 +27,8 @@ export function explain(error: unknown): Finish {
   if (error instanceof WorkError) return known(WORK_EXIT[error.code], error);
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);
   if (error instanceof HostError && HOST_EXIT[error.code] !== EXIT.defect) return known(HOST_EXIT[error.code], error);
+  if (error instanceof FleetError && FLEET_EXIT[error.code] !== EXIT.defect)
+    return known(FLEET_EXIT[error.code], error);
   if (error instanceof FlashFileError) return known(EXIT.storage, error);
   const errno = errnoOf(error);
   if (STORAGE_ERRNOS.has(errno)) {

@@ -118,3 +118,14 @@ export const CAMPAIGN_FILE_BYTES_MAX = 64_000_000;
 /** Lines of a journal that are turned into octets together. */
 export const JOURNAL_LINES_PER_CHUNK = 1_000;
 export const CAPACITY_PER_DAY_MAX = 1_000_000;
+/** Options of a fleet; they repeat bounds of its package, which `--help` does not load. */
+export const FLEET_METERS_MAX = 50_000;
+export const FLEET_WORKERS_MAX = 64;
+/** Meters that one `emulate` runs for others to connect to. */
+export const RACK_METERS_MAX = 10_000;
+/** Ends that `fleet run` names for people; `--out` has all. */
+export const ENDS_SHOWN_MAX = 10;
+/** Links that may wait beside one for each meter, while others are being closed. */
+export const RACK_LINKS_SPARE = 64;
+/** The seed of meters that are kept, in a file. */
+export const RACK_FILE_BYTES_MAX = 64;

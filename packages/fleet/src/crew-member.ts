@@ -56,6 +56,7 @@ export class CrewMember {
       };
     });
     const wish: WorkerWish = { slots: indices };
+    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage(wish);
     await Promise.race([read, this.#failed]);
   }

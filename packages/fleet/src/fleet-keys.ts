@@ -18,7 +18,7 @@ export function fleetKeys(seed: string): FleetKeys {
   return { manufacturer: key('manufacturer'), supplier: key('supplier'), dco: key('dco'), stranger: key('stranger') };
 }
 
-/** Each meter signs with a key of its own. */
+/** Each meter signs with a key of its own. @param seed - Of the fleet, as text. @param index - From 0. */
 export function deviceKeyOf(seed: string, index: number): PrivateKey {
   return seededKey(`smets1 fleet ${seed} device ${index}`);
 }

@@ -12,9 +12,10 @@ export interface FleetOptions {
   readonly meters: number;
   /** A number from 0 to 2^64 − 1, or its hex digits; 1 unless given. */
   readonly seed?: bigint | number | string;
-  /** What the meters are to run: a signed package, or bare firmware that keys of the fleet sign. */
+  /** What the meters are to run: a signed package, or a Manufacturer Image that keys of the fleet sign. */
   readonly release:
-    { readonly packageOctets: Uint8Array; readonly trust: PackageTrust } | { readonly firmware: Uint8Array };
+    | { readonly packageOctets: Uint8Array; readonly trust: PackageTrust }
+    | { readonly firmware: Uint8Array; readonly fields?: ReleaseFields };
   /** Share of the meters that a fault befalls, from 0 to 1; 0.01 unless given. */
   readonly faultRate?: number;
   /** Modelled family of all meters, `PROFILE_NAMES` of the emulator; `plain` unless given. */
@@ -89,7 +90,7 @@ function releaseOf(
   if ('packageOctets' in release) return release;
   const { blockShiftMin = 0, blockShiftMax = Infinity } = quirks;
   const blockShift = Math.min(Math.max(BLOCK_SHIFT_DEFAULT, blockShiftMin), blockShiftMax);
-  const fields = { ...BARE_FIRMWARE, blockShift };
+  const fields = release.fields ?? { ...BARE_FIRMWARE, blockShift };
   if (release.firmware.length === 0) throw new FleetError('misuse', 'the firmware has no octets');
   return {
     packageOctets: signRelease(release.firmware, fields, keys, nodeCrypto()),

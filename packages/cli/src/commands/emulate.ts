@@ -41,6 +41,10 @@ export interface EmulateFlags extends CommonFlags {
   readonly faults?: string;
   readonly control?: ListenAddress;
   readonly controlTokenFile?: string;
+  readonly meters?: number;
+  readonly inventory?: string;
+  readonly folder?: string;
+  readonly force: boolean;
 }
 
 const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
@@ -48,6 +52,12 @@ const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
 /** A virtual meter that runs until it is told to stop. */
 export async function emulate(job: Job, flags: EmulateFlags): Promise<Finish> {
   if (flags.printProfile !== undefined) return printProfile(flags.printProfile);
+  if (flags.meters !== undefined) {
+    const { emulateMany } = await import('./emulate-many.js');
+    return await emulateMany(job, flags, flags.meters);
+  }
+  if (flags.inventory !== undefined || flags.folder !== undefined)
+    throw new CliError('usage', '--inventory and --folder are of no use without --meters N');
   const interrupted = untilInterrupted(job.shell);
   const path = (given: string | undefined): string | undefined => given && pathFrom(job.shell, given);
   const flashPath = path(flags.flash);
@@ -105,13 +115,17 @@ function printProfile(name: string): Finish {
   return { ok: true, fields: { profile: JSON.parse(text) as unknown }, text };
 }
 
+/** @throws {@link CliError} `usage` */
+export function checkListen(ws: ListenAddress | undefined, token: string | undefined): void {
+  if (ws === undefined || isLoopback(ws.host) || token !== undefined) return;
+  throw new CliError(
+    'usage',
+    `${ws.host} can be reached from other machines; add --token-file, or listen on 127.0.0.1`,
+  );
+}
+
 function checkFlags(flags: EmulateFlags, token: string | undefined): void {
-  if (flags.ws !== undefined && !isLoopback(flags.ws.host) && token === undefined) {
-    throw new CliError(
-      'usage',
-      `${flags.ws.host} can be reached from other machines; add --token-file, or listen on 127.0.0.1`,
-    );
-  }
+  checkListen(flags.ws, token);
   if (flags.control !== undefined && !isLoopback(flags.control.host)) {
     throw new CliError('usage', `--control listens on loopback only, not on ${flags.control.host}; use a tunnel`);
   }

@@ -7,6 +7,7 @@ import {
   OTA_HEADER_STRING_BYTES,
   PART_BYTES_MAX,
 } from '@smets1/protocol';
+import * as fleet from '@smets1/fleet';
 import * as protocol from '@smets1/protocol';
 import { describe, expect, it } from 'vitest';
 import * as limits from '../limits.js';
@@ -18,6 +19,7 @@ import {
   hexValue,
   instantS,
   listenAddress,
+  share,
   trustedKeyFile,
   wholeNumber,
 } from './values.js';
@@ -31,6 +33,7 @@ describe('values of options', () => {
     expect(wholeNumber(0, 10)('0x0A')).toBe(10);
     expect(bigWholeNumber(1n, 1n << 62n)('4611686018427387904')).toBe(1n << 62n);
     expect(blockBytes('4096')).toBe(4096);
+    expect([share('1%'), share('0.5%'), share('0.25'), share('100%'), share('0')]).toEqual([0.01, 0.005, 0.25, 1, 0]);
     expect(instantS('2026-12-01T00:00:00Z')).toBe(Date.UTC(2026, 11, 1) / 1000);
     expect(instantS('2026-12-01T01:00:00+01:00')).toBe(Date.UTC(2026, 11, 1) / 1000);
     expect(listenAddress('127.0.0.1:8080')).toEqual({ host: '127.0.0.1', port: 8080 });
@@ -49,6 +52,9 @@ describe('values of options', () => {
     ['a fraction', () => wholeNumber(0, 10)('1.5')],
     ['a number above its bound', () => wholeNumber(0, 10)('11')],
     ['an empty number', () => wholeNumber(0, 10)('')],
+    ['a share of more than all', () => share('101%')],
+    ['a share that is negative', () => share('-1%')],
+    ['a share without a number', () => share('%')],
     ['a block of no power of two', () => blockBytes('4095')],
     ['a block that is too large', () => blockBytes('131072')],
     ['an instant without a zone', () => instantS('2026-12-01T00:00:00')],
@@ -75,11 +81,13 @@ describe('values of options', () => {
   });
 });
 
-it('the bounds of options are those of the protocol', () => {
+it('the bounds of options are those of the protocol and of fleets', () => {
   expect(limits.BLOCK_BYTES_MIN).toBe(2 ** BLOCK_SHIFT_MIN);
   expect(limits.BLOCK_BYTES_MAX).toBe(2 ** BLOCK_SHIFT_MAX);
   expect(limits.BLOCK_BYTES_DEFAULT).toBe(2 ** BLOCK_SHIFT_DEFAULT);
   expect(limits.PART_BYTES_DEFAULT).toBe(PART_BYTES_MAX);
   expect(limits.HEADER_STRING_BYTES_MAX).toBe(OTA_HEADER_STRING_BYTES);
+  expect(limits.FLEET_METERS_MAX).toBe(fleet.limits.METERS_MAX);
+  expect(limits.FLEET_WORKERS_MAX).toBe(fleet.limits.WORKERS_MAX);
   expect(limits.ORIGINATOR_COUNTER_MAX).toBe(protocol.ORIGINATOR_COUNTER_MAX);
 });

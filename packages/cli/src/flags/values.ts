@@ -74,6 +74,14 @@ export function instantS(text: string): number {
   return seconds;
 }
 
+/** `1%`, `0.5%`, `0.01`: a share from nothing to all. */
+export function share(text: string): number {
+  const [, digits, percent] = /^([0-9]{1,3}(?:\.[0-9]{1,6})?)(%?)$/.exec(text) ?? [];
+  const value = digits === undefined ? Number.NaN : Number(digits) / (percent === '%' ? 100 : 1);
+  if (!(value >= 0 && value <= 1)) throw new TypeError('a share is wanted, as in 1% or 0.01');
+  return value;
+}
+
 /** Eight octets: `00-DB-12-34-56-78-90-A0`, with dashes, colons or neither. */
 export function eui64(text: string): Uint8Array {
   const digits = /^(?:[0-9A-Fa-f]{2}([-:]?))(?:[0-9A-Fa-f]{2}\1){6}[0-9A-Fa-f]{2}$/.test(text)

@@ -15,7 +15,7 @@ import {
 import { nodeCrypto, type NodeFlashBacking, type PrivateKey } from '@smets1/host';
 import { crc32, equalOctets } from '@smets1/protocol';
 import { CliError } from '../errors.js';
-import { makeFirstImage } from './first-image.js';
+import { makeFirstImage, type FirstImage } from './first-image.js';
 import type { MeterProfile } from './profile.js';
 
 /** What a flash is made of, or must fit to. */
@@ -26,6 +26,8 @@ export interface FlashWish {
   readonly anchors: readonly TrustAnchor[];
   /** The device's own key, with which it signs. */
   readonly deviceKey: PrivateKey;
+  /** What a new meter leaves the factory with; made from profile and seed unless given. */
+  readonly firstImage?: FirstImage;
 }
 
 /** @throws FlashFileError; {@link CliError} `storage-failed` for a file without a whole meter, `usage` for one with another key */
@@ -41,7 +43,8 @@ export function openFlash(
 }
 
 /** A meter on a flash of its own; its file appears under its name when the meter is finished, not before. */
-function newFlash({ profile, seed, anchors, deviceKey }: FlashWish, backing: NodeFlashBacking | undefined): NorFlash {
+function newFlash(wish: FlashWish, backing: NodeFlashBacking | undefined): NorFlash {
+  const { profile, seed, anchors, deviceKey } = wish;
   let isFinished = false;
   const draft = backing && {
     writeAt: (offsetBytes: number, octets: Uint8Array) => backing.writeAt(offsetBytes, octets),
@@ -50,7 +53,7 @@ function newFlash({ profile, seed, anchors, deviceKey }: FlashWish, backing: Nod
     },
   };
   const flash = createFlash(profile.layout, draft && { backing: draft, crc32 });
-  const first = makeFirstImage(profile, seed);
+  const first = wish.firstImage ?? makeFirstImage(profile, seed);
   const identity = {
     eui64: profile.deviceId,
     manufacturerCode: profile.manufacturerCode,

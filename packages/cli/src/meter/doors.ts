@@ -85,7 +85,8 @@ class MeterDoors implements Doors {
     await this.#openSerialDoor();
     const { ws } = this.#options;
     if (ws === undefined) return;
-    const authorise = (request: IncomingMessage): Authorisation => this.#admits(request);
+    const authorise = (request: IncomingMessage): Authorisation =>
+      admits(request, this.#ws?.address, this.#options.token);
     this.#ws = await acceptWebSockets(ws, { authorise }, (link) => this.#attachWebSocket(link));
   }
 
@@ -94,17 +95,6 @@ class MeterDoors implements Doors {
     clearTimeout(this.#replug);
     await this.#ws?.close();
     await this.#pty?.close();
-  }
-
-  /** A page in a browser is refused. Without a token everybody else is let in: a meter believes only what is signed. */
-  #admits(request: IncomingMessage): Authorisation {
-    const { token } = this.#options;
-    const address = this.#ws?.address;
-    if (address === undefined) return { ok: false, status: 503, message: 'not open yet' };
-    if (token !== undefined)
-      return checkUpgrade(request, { token, allowedHosts: [hostOf(address)], allowedOrigins: [] });
-    if (request.headersDistinct['origin'] === undefined) return { ok: true };
-    return { ok: false, status: 403, message: 'a page in a browser may not speak to this meter' };
   }
 
   #attachWebSocket(link: Link): void {
@@ -201,7 +191,23 @@ class MeterDoors implements Doors {
   }
 }
 
-function hostOf({ host, port }: ListenAddress): string {
+/**
+ * A page in a browser is refused. Without a token everybody else is let in: a meter believes only what is signed.
+ *
+ * @param address - Where the door listens; undefined while it is not open yet.
+ */
+export function admits(
+  request: IncomingMessage,
+  address: ListenAddress | undefined,
+  token: string | undefined,
+): Authorisation {
+  if (address === undefined) return { ok: false, status: 503, message: 'not open yet' };
+  if (token !== undefined) return checkUpgrade(request, { token, allowedHosts: [hostOf(address)], allowedOrigins: [] });
+  if (request.headersDistinct['origin'] === undefined) return { ok: true };
+  return { ok: false, status: 403, message: 'a page in a browser may not speak to this meter' };
+}
+
+export function hostOf({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -32,6 +32,14 @@ const TRUST_ROLES = ['manufacturer', 'supplier', 'dco'] as const;
  * @throws CliError `usage` when a role has no key, or the device none; HostError for keys that cannot be read
  */
 export function meterKeys(wish: KeyWish): MeterKeys {
+  const { folders, ...trusted } = meterTrust(wish);
+  return { ...trusted, deviceKey: deviceKeyOf(wish, folders) };
+}
+
+/** The same without a key of the device's own, for meters that have theirs from elsewhere. */
+export function meterTrust(
+  wish: Pick<KeyWish, 'trust' | 'flashPath'>,
+): Omit<MeterKeys, 'deviceKey'> & { readonly folders: readonly string[] } {
   const folders = wish.trust.filter(({ role, path }) => role === 'bench' && isDirectory(path)).map(({ path }) => path);
   if (wish.trust.length === 0) folders.push(ownFolder(wish.flashPath));
   const files = wish.trust.filter(({ path }) => !folders.includes(path));
@@ -43,12 +51,7 @@ export function meterKeys(wish: KeyWish): MeterKeys {
   const missing = TRUST_ROLES.find((role) => !isBench && !anchors.some((anchor) => anchor.role === role));
   if (missing !== undefined)
     throw new CliError('usage', `the meter would trust no ${missing}; add --trust ${missing}=PEM`);
-  return {
-    anchors,
-    deviceKey: deviceKeyOf(wish, folders),
-    folder: wish.trust.length === 0 ? folders[0] : undefined,
-    isBench,
-  };
+  return { anchors, folders, folder: wish.trust.length === 0 ? folders[0] : undefined, isBench };
 }
 
 function ownFolder(flashPath: string | undefined): string {

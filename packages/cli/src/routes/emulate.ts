@@ -1,7 +1,7 @@
 import type { Command } from '@stricli/core';
-import { examples, json } from '../flags/common.js';
+import { examples, force, json } from '../flags/common.js';
 import { instantS, listenAddress, loadWish, text, trustedKeyFile, wholeNumber } from '../flags/values.js';
-import { SEED_MAX } from '../limits.js';
+import { RACK_METERS_MAX, SEED_MAX } from '../limits.js';
 import type { CliContext } from '../shell.js';
 import { command } from './command.js';
 
@@ -126,6 +126,28 @@ export const emulateCommand: Command<CliContext> = command(
             'File with the token of the control API, made with mode 0600 where it is not; a temporary one when not given',
           placeholder: 'FILE',
         },
+        meters: {
+          kind: 'parsed',
+          parse: wholeNumber(1, RACK_METERS_MAX),
+          optional: true,
+          brief: `Run so many meters at one WebSocket address, each at a path of its own; up to ${RACK_METERS_MAX}`,
+          placeholder: 'N',
+        },
+        inventory: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'With --meters: write their ids, addresses and public keys there, for smets1 dco serve --inventory',
+          placeholder: 'FILE',
+        },
+        folder: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'With --meters: keep the flash of each in a file of this folder, made where it is not',
+          placeholder: 'DIR',
+        },
+        force,
         json,
       },
     },
@@ -135,6 +157,9 @@ export const emulateCommand: Command<CliContext> = command(
         'Starts a virtual SMETS1 electricity meter that can be flashed, and runs until it is interrupted. Without options it listens on a',
         'free WebSocket port and, where socat is installed, on a pseudo terminal; both are printed, with the keys made for it.',
         'With --flash it comes back after any end, also kill -9, with what its flash held.\n',
+        'MANY METERS',
+        '  With --meters each has an id and a key of its own and is at ws://HOST:PORT/meters/ID. There is no console, and no other clock than the',
+        '  wall. With --folder they come back with what their flash held.\n',
         'CONSOLE',
         '  Lines on the standard input ask the bench, from a terminal or a pipe: help, state, cut 812 tear 3, power off, power on,',
         '  snapshot FILE, restore FILE, fork, advance 30m, log, quit. The control API does the same over HTTP (packages/cli/docs/CONTROL.md).',
@@ -152,6 +177,7 @@ export const emulateCommand: Command<CliContext> = command(
           'smets1 emulate --flash meter.flash --trust keys --ws 127.0.0.1:8080',
           'smets1 emulate --flash meter.flash --trust keys --serial /tmp/meter-line',
           'smets1 emulate --clock virtual --seed 42 --control 127.0.0.1:9000 --control-token-file control.token',
+          'smets1 emulate --meters 1000 --trust keys --inventory meters.json',
           "printf 'cut +5 tear 3\\nstate\\n' | smets1 emulate --faults faults.json",
         ),
       ].join('\n'),
