@@ -76,7 +76,13 @@ export function inputJson(other: Json = {}): Json {
 
 /** Takes lists as they are, and walks them breadth first; what forbids a step is what the real planner forbids first. */
 export const PRODUCTS: ProductsPort = {
-  productListsOf: (json) => ({ ok: true, value: json as ProductLists }),
+  productListsOf(json) {
+    const cpl: unknown = (json as { readonly cpl?: unknown } | null)?.cpl;
+    const isList = Array.isArray(cpl) && cpl.every((one) => typeof (one as CplEntry | null)?.entryId === 'string');
+    return isList
+      ? { ok: true, value: json as ProductLists }
+      : { ok: false, fault: { path: 'cpl', message: 'is no list of entries' } };
+  },
   planHops(lists, from, to, { largeAboveOctets = 750_000 }) {
     const byId = new Map(lists.cpl.map((one) => [one.entryId, one]));
     const came = new Map<string, string>();
