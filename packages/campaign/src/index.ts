@@ -32,3 +32,14 @@ export type {
   ProductsPort,
 } from './model/products-port.js';
 export type { StopRule, StopState, StopVerdict } from './model/stop-rule-port.js';
+export { CampaignError, type CampaignErrorCode, type Checked, type InputFault, type InputFaultCode } from './error.js';
+export { campaignCommandOf, campaignInputOf, campaignInputOfText, type StrictJson } from './input/campaign-input-of.js';
+export { lineOfRecord, recordOfLine } from './journal-line.js';
+export { apply } from './machine/apply.js';
+export { type Campaign, type CampaignParts, compileCampaign, deviceIdOf } from './machine/campaign.js';
+export { createState } from './machine/create-state.js';
+export { nextRecord, wakeAtMs } from './machine/next-record.js';
+export { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './machine/record-of.js';
+export { createReporter, type Reporter } from './report/reporter.js';
+export { simulate, type Simulated, type SimulateOptions } from './simulate/simulate.js';
+export { whatIf, type WhatIf } from './what-if.js';

@@ -195,9 +195,10 @@ export interface VersionRow {
 }
 
 /**
- * How evenly the capacity was shared. The speed of a request is the days that its large starts would have needed alone (at its own limit and the
- * whole spare capacity) over the days that they took from when it was ready to its last start; the index is Jain's over these speeds:
- * 1 when all were slowed down alike, 1/n when one had it all. Halts and pauses count as they fell.
+ * How evenly the capacity was shared. The speed of a request is the days that the first half of its large starts would have needed alone (at its own
+ * limit and the whole spare capacity) over the days that they took from its first day on, at most 1. Halves, because the last starts are retries that
+ * wait for their meter, not for capacity. The index is Jain's over these speeds: 1 when all were slowed down alike, 1/n when one had it all.
+ * Halts and pauses count as they fell.
  */
 export interface Fairness {
   readonly index: number;

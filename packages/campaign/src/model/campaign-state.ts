@@ -2,7 +2,7 @@
  * What a journal adds up to. Only `apply` changes it, in place (`docs/decisions/0001-state-in-typed-arrays.md`); everybody else reads.
  * The fold of any prefix of a journal is the state after a crash at that point.
  */
-import type { Grant, Route } from './campaign-record.js';
+import type { RequestRefusal, Route } from './campaign-record.js';
 import type { StopState } from './stop-rule-port.js';
 
 /** Where a meter is. `scheduled` is not stored: a waiting meter whose request has an agreed schedule. */
@@ -60,7 +60,7 @@ export interface MeterTable {
   readonly tries: Uint8Array;
   /** Index of the User who is responsible now. */
   readonly owner: Uint16Array;
-  /** {@link MARK_STARTED}, {@link MARK_ANSWERED}, {@link MARK_HALF_DONE}. */
+  /** {@link MARK_STARTED}, {@link MARK_ANSWERED}. */
   readonly marks: Uint8Array;
   /** Batch of the last start; −1: none. */
   readonly batch: Int32Array;
@@ -71,40 +71,40 @@ export interface MeterTable {
 export const NO_ROUTE = 0xffff;
 export const MARK_STARTED = 1;
 export const MARK_ANSWERED = 2;
-/** Stands, or stood, on a version of its way that is not its last. */
-export const MARK_HALF_DONE = 4;
 
 export type RequestStatus = 'unopened' | 'refused' | 'open' | 'paused' | 'stopped' | 'aborted';
 
-/** Meters of one request, hop and User that can be started, or will be. */
+/** Meters of one route, hop and User that can be started, now or later. */
 export interface Pool {
   readonly request: number;
   readonly route: number;
   readonly hop: number;
   readonly user: number;
   readonly large: boolean;
-  /** Its meters stand on an interim version: a pause does not stop them. */
-  readonly halfDone: boolean;
-  /** Never started, in the order of indexes: the part of the cohort from `next` up to `end`. Empty for later hops. */
+  /** Never started: those of the indexes from `next` to before `end` that wait on this route. */
   next: number;
   readonly end: number;
-  /** Of those, how many still wait. */
   fresh: number;
-  /** Ready now. */
-  readonly queue: number[];
-  /** Everything before it has been taken. */
+  /** Others that are ready; before `queueHead`, and where a meter has moved on since, entries mean nothing. */
+  queue: number[];
   queueHead: number;
-  /** Meters in `queue` that still wait for this. */
   queued: number;
-  /** Parked: ready from the day of the key on. Days are counted from 1970. */
-  readonly retries: Map<number, number[]>;
+  /** Parked meters by the day, counted from 1970, from which they may be tried again. */
+  readonly retries: Map<number, RetryBucket>;
+}
+
+export interface RetryBucket {
+  readonly meters: number[];
+  /** Of those, how many are parked here still. */
+  count: number;
 }
 
 export interface RequestState {
   status: RequestStatus;
-  /** What `paused` and `stopped` return to is always `open`. */
+  /** Of the status, for people. */
   reason: string;
-  /** A stop needs a person; the counts that led to it are in the journal. */
+  refusal: RequestRefusal | undefined;
+  /** Index of the phase that lasts; as many as there are phases: all meters. */
   phase: number;
   /** Meters that had their first start. */
   started: number;
@@ -117,20 +117,20 @@ export interface RequestState {
   rule: StopState | undefined;
   /** The rule crossed its limit, and no `stopped` record says so yet. */
   stopDue: boolean;
-  /** The rule accepted the firmware in this phase. */
-  accepted: boolean;
-  incident: string | undefined;
   safetyTested: boolean;
   noticedFromMs: number | undefined;
   /** Of an aborted request. */
   halfDone: 'complete' | 'leave';
   readonly pools: Pool[];
-  /** Meters without an end. */
+  /** Meters of it, and those without an end. */
+  meters: number;
   open: number;
+  /** Large starts since the beginning. */
+  largeStarts: number;
 }
 
+/** What is left of one grant of the day. */
 export interface Lane {
-  readonly grant: Grant;
   readonly request: number;
   readonly user: number;
   left: number;
@@ -168,6 +168,7 @@ export interface CampaignState {
   readonly incidents: IncidentState[];
   /** Large starts by day: of all, and of each User without an agreed schedule, and of each request. */
   readonly startedOn: Map<number, DayCount>;
+  readonly poolOf: Map<number, Pool>;
   /** Changes of the daily capacity, in the order in which they were told. */
   readonly capacityChanges: { readonly fromDay: number; readonly imagesPerDay: number }[];
   /** What the DCO's ledger told last; −1: nothing. */
@@ -184,7 +185,9 @@ export interface CampaignState {
   eventsDone: number;
   batches: number;
   readonly openBatches: Map<number, OpenBatch>;
-  /** Parked for good in the next `expired` record. */
+  /** Release of the oldest open batch; infinite without one. */
+  oldestBatchMs: number;
+  /** Parked meters without a try left; those that are parked still belong into the next `expired` record. */
   spent: number[];
   /** Parked meters by the day on which they expire. */
   readonly expiries: Map<number, number[]>;
@@ -200,11 +203,16 @@ export interface RouteState {
   readonly cohort: number;
   /** Route that meters go on to at the end of this one. */
   after: number | undefined;
+  /** Route after which this one comes. */
+  readonly before: number | undefined;
+  /** A later retarget has dealt with it. */
+  isReplaced: boolean;
 }
 
 export interface DayCount {
   all: number;
   readonly byUser: Map<number, number>;
   readonly unscheduledByUser: Map<number, number>;
-  readonly byRequest: Map<number, number>;
+  /** On behalf of the request's own User: what an agreed schedule limits. */
+  readonly ownByRequest: Map<number, number>;
 }
