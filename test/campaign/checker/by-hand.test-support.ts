@@ -63,13 +63,22 @@ const released = (day: number, hour: number, batch: number, parts: object[]): ob
   parts,
 });
 const part = (hop: number, meters: unknown): object => ({ route: 0, hop, meters });
-const outcomes = (day: number, hour: number, succeeded: unknown[], broken: unknown[] = []): object => ({
+/** `before`: successes so far. */
+const outcomes = (day: number, hour: number, before: number, succeeded: unknown[], broken: unknown[] = []): object => ({
   atMs: at(day, hour),
   kind: 'outcomes',
   succeeded,
   broken: broken.length === 0 ? [] : [{ reason: 'no-answer', meters: broken }],
   failed: [],
-  judged: [{ requestId: 'r', failures: 0, successes: succeededCount(succeeded), rule: {}, verdict: 'go-on' }],
+  judged: [
+    {
+      requestId: 'r',
+      failures: 0,
+      successes: succeededCount(succeeded),
+      rule: { failures: 0, successes: succeededCount(succeeded) + before, verdict: 'go-on' },
+      verdict: 'go-on',
+    },
+  ],
 });
 
 function succeededCount(succeeded: readonly unknown[]): number {
@@ -109,19 +118,19 @@ export const HAND_RECORDS: readonly object[] = [
   },
   granted(0, 0, 6, 4),
   released(0, 0, 0, [part(0, [[0, 3]])]),
-  outcomes(0, 2, [[0, 3]]),
+  outcomes(0, 2, 0, [[0, 3]]),
   granted(1, 0, 6, 4),
   released(1, 0, 1, [part(0, [[4, 5]]), part(1, [[0, 1]])]),
-  outcomes(1, 3, [[0, 1], 5], [4]),
+  outcomes(1, 3, 4, [[0, 1], 5], [4]),
   granted(2, 0, 3, 3),
   released(2, 0, 2, [part(1, [[2, 3], 5])]),
-  outcomes(2, 1, [[2, 3], 5]),
+  outcomes(2, 1, 7, [[2, 3], 5]),
   granted(4, 0, 1, 1),
   released(4, 0, 3, [part(0, [4])]),
-  outcomes(4, 1, [4]),
+  outcomes(4, 1, 10, [4]),
   granted(4, 2, 1, 1, 1),
   released(4, 2, 4, [part(1, [4])]),
-  outcomes(4, 4, [4]),
+  outcomes(4, 4, 11, [4]),
   { atMs: at(4, 4), kind: 'ended' },
 ];
 

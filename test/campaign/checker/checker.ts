@@ -33,7 +33,7 @@ export interface CheckOptions {
 }
 
 export interface Verdict {
-  /** Up to 200 of them. */
+  /** Up to 20 of each rule. */
   readonly faults: readonly Fault[];
   readonly faultCount: number;
   readonly countByRule: ReadonlyMap<string, number>;

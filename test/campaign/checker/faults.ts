@@ -7,8 +7,8 @@ export interface Fault {
   readonly message: string;
 }
 
-/** Kept in full up to this many; one broken rule can break a million records. */
-const KEPT_MAX = 200;
+/** Of each rule; one mistake can break it in a million records. */
+const KEPT_PER_RULE_MAX = 20;
 
 export class Faults {
   readonly kept: Fault[] = [];
@@ -18,7 +18,7 @@ export class Faults {
 
   say(rule: string, message: string): void {
     this.countByRule.set(rule, (this.countByRule.get(rule) ?? 0) + 1);
-    if (this.kept.length < KEPT_MAX) this.kept.push({ rule, record: this.record, message });
+    if (this.countByRule.get(rule)! <= KEPT_PER_RULE_MAX) this.kept.push({ rule, record: this.record, message });
   }
 
   get count(): number {

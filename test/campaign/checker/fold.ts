@@ -6,13 +6,13 @@ import {
   DONE,
   EXEMPT,
   FAILED,
-  HALF_DONE,
   INSTALLED,
   PARKED,
   RELEASED,
   STAGES,
   WAITING,
   has,
+  isHalfWay,
   requestOf,
   setStage,
   type RequestBook,
@@ -21,11 +21,14 @@ import {
 
 export function foldRequested(world: World, record: Requested): void {
   const book = world.requests[world.requestAt.get(record.requestId)!]!;
+  const user = world.userAt.get(book.request.userId)!;
+  const actsForOthers = world.input.users[user]!.role === 'dcc';
   book.status = record.outcome === 'accepted' ? 'open' : 'refused';
   const routed = new Map(record.routes.map((route) => [route.cohortId, addRoute(world, route)]));
   for (const position of book.request.cohorts) {
     const { cohortId, first, end } = world.input.cohorts[position]!;
     const route = record.outcome === 'accepted' ? routed.get(cohortId) : undefined;
+    if (actsForOthers) world.meters.owner.fill(user, first, end);
     for (let meter = first; meter < end; meter += 1) {
       if (route === undefined) setStage(world, meter, EXEMPT);
       else putOnRoute(world, meter, route);
@@ -36,7 +39,7 @@ export function foldRequested(world: World, record: Requested): void {
 /** The new route's number, by the order in which routes come. */
 export function addRoute(world: World, route: Route): number {
   const cohort = world.cohortAt.get(route.cohortId) ?? 0;
-  world.routes.push({ route, request: world.input.cohorts[cohort]!.request, cohort, after: -1 });
+  world.routes.push({ route, request: world.input.cohorts[cohort]!.request, cohort, after: -1, isReplaced: false });
   return world.routes.length - 1;
 }
 
@@ -54,7 +57,11 @@ export function foldCommand(world: World, { command, routes }: Commanded): void 
   );
   if (command.kind === 'pause') for (const book of meant) if (book.status === 'open') book.status = 'paused';
   if (command.kind === 'resume')
-    for (const book of meant) if (book.status === 'paused' || book.status === 'stopped') book.status = 'open';
+    for (const book of meant)
+      if (book.status === 'paused' || book.status === 'stopped') {
+        book.status = 'open';
+        book.rule.mayBegin = true;
+      }
   if (command.kind === 'abort')
     for (const book of meant) {
       if (book.status === 'refused' || book.status === 'aborted') continue;
@@ -90,12 +97,14 @@ function openIncident(world: World, command: Commanded['command']): void {
 function abort(world: World, book: RequestBook): void {
   const { meters } = world;
   forEachOf(world, book, (meter) => {
-    const stage = meters.stage[meter]!;
-    const isHalfDone = has(world, meter, HALF_DONE);
-    const isOnFirst = stage === WAITING || (stage === PARKED && !isHalfDone);
-    const isOnInterim = stage === INSTALLED || (stage === PARKED && isHalfDone);
-    if (isOnFirst || (book.leaves && isOnInterim)) setStage(world, meter, EXEMPT);
+    if (isBetweenStarts(meters.stage[meter]!) && (book.leaves || !isHalfWay(world, meter)))
+      setStage(world, meter, EXEMPT);
   });
+}
+
+/** Nothing is under way to it, and it has no end. */
+function isBetweenStarts(stage: number): boolean {
+  return stage === WAITING || stage === INSTALLED || stage === PARKED;
 }
 
 function churn(world: World, command: Commanded['command']): void {
@@ -104,11 +113,11 @@ function churn(world: World, command: Commanded['command']): void {
   const to = world.userAt.get(command.toUserId!)!;
   forEachMeter(command.meters!, (within) => {
     const meter = cohort.first + within;
-    meters.owner[meter] = to;
     const book = requestOf(world, meter);
+    if (book?.request.isCommsHub === true) return;
+    meters.owner[meter] = to;
     if (book === undefined || book.request.userId === command.toUserId) return;
-    const stage = meters.stage[meter]!;
-    if (stage === WAITING || (stage === PARKED && !has(world, meter, HALF_DONE))) setStage(world, meter, EXEMPT);
+    if (isBetweenStarts(meters.stage[meter]!) && !isHalfWay(world, meter)) setStage(world, meter, EXEMPT);
   });
 }
 
@@ -127,11 +136,12 @@ function retarget(
     const old = world.routes[replaces];
     if (old === undefined) continue;
     old.after = afterAt;
+    old.isReplaced = true;
     const { first, end } = world.input.cohorts[old.cohort]!;
     for (let meter = first; meter < end; meter += 1) {
       if (meters.route[meter] !== replaces) continue;
       const stage = meters.stage[meter]!;
-      if (stage === WAITING || (stage === PARKED && !has(world, meter, HALF_DONE))) {
+      if ((stage === WAITING || stage === INSTALLED) && !isHalfWay(world, meter)) {
         if (freshAt === -1) setStage(world, meter, EXEMPT);
         else putOnRoute(world, meter, freshAt);
       } else if (stage === DONE) goOnAfter(world, meter, replaces);
@@ -147,7 +157,6 @@ function goOnAfter(world: World, meter: number, route: number): boolean {
   meters.route[meter] = after;
   meters.hop[meter] = 0;
   meters.tries[meter] = 0;
-  meters.flags[meter]! |= HALF_DONE;
   setStage(world, meter, INSTALLED);
   return true;
 }
@@ -175,16 +184,11 @@ function succeed(world: World, meter: number, atMs: number): void {
   markRun(world, meter, hop.imageHash);
   answer(world, meter, atMs);
   book.successes += 1;
-  const goesOn = meters.hop[meter]! + 1 < route!.route.hops.length;
-  const hasAfter = route!.after !== -1 && world.routes[route!.after]!.route.hops.length > 0;
-  if ((goesOn || hasAfter) && book.status === 'aborted' && book.leaves) setStage(world, meter, EXEMPT);
-  else if (goesOn) {
+  if (meters.hop[meter]! + 1 < route!.route.hops.length) {
     meters.hop[meter]! += 1;
     meters.tries[meter] = 0;
-    meters.flags[meter]! |= HALF_DONE;
-    setStage(world, meter, INSTALLED);
-  } else if (!goOnAfter(world, meter, meters.route[meter]!)) {
-    meters.flags[meter]! &= ~HALF_DONE;
+    setStage(world, meter, book.status === 'aborted' && book.leaves ? EXEMPT : INSTALLED);
+  } else if (book.status === 'aborted' || !goOnAfter(world, meter, meters.route[meter]!)) {
     setStage(world, meter, DONE);
   }
 }
@@ -196,9 +200,8 @@ export function breakOff(world: World, set: MeterSet, atMs: number, day: number,
     if (!mayBe(world, meter, `named as broken by ${what}`, RELEASED)) return;
     const book = requestOf(world, meter)!;
     if (what === 'outcomes') countLate(world, meter, atMs);
-    const isHalfDone = has(world, meter, HALF_DONE);
     const isLost = book.status === 'aborted' || world.input.users[meters.owner[meter]!]!.userId !== book.request.userId;
-    const ends = isHalfDone ? book.status === 'aborted' && book.leaves : isLost;
+    const ends = isHalfWay(world, meter) ? book.status === 'aborted' && book.leaves : isLost;
     meters.parkedOn[meter] = day;
     setStage(world, meter, ends ? EXEMPT : PARKED);
   });

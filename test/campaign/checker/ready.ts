@@ -1,6 +1,6 @@
 /** Who is ready for a large image, counted over every meter that has no end: nothing here remembers what the planner would. */
 import { hasConsent, allowanceOf, holdOf } from './terms.js';
-import { HALF_DONE, INSTALLED, PARKED, STARTED, WAITING, type RequestBook, type World } from './world.js';
+import { INSTALLED, PARKED, STARTED, WAITING, type RequestBook, type World } from './world.js';
 
 /** Of one request, by position of the User. */
 export interface Ready {
@@ -42,8 +42,7 @@ function tallyCohort(world: World, position: number, tally: Tally, day: number):
       if (tries[meter]! > retriesMax || day < parkedOn[meter]! + retryAfterDays) continue;
     }
     if (world.routes[route[meter]!]?.route.hops[hop[meter]!]?.large !== true) continue;
-    if ((flags[meter]! & HALF_DONE) !== 0)
-      tally.completions.set(owner[meter]!, (tally.completions.get(owner[meter]!) ?? 0) + 1);
+    if (hop[meter]! > 0) tally.completions.set(owner[meter]!, (tally.completions.get(owner[meter]!) ?? 0) + 1);
     else if (mayBegin && owner[meter] === ownUser) {
       if ((flags[meter]! & STARTED) === 0) tally.fresh += 1;
       else tally.again += 1;

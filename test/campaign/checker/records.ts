@@ -98,7 +98,7 @@ export interface Outcomes {
     readonly requestId: string;
     readonly failures: number;
     readonly successes: number;
-    readonly rule: unknown;
+    readonly rule: { readonly failures: number; readonly successes: number };
     readonly verdict: string;
   }[];
 }
@@ -184,6 +184,7 @@ const route = object({
   fromEntryId: text,
   hops: list(object({ entryId: text, imageHash: text, large: flag })),
 });
+const ruleState = object({ failures: count, successes: count, verdict: text });
 const stamp = { seq: count, atMs: moment, kind: text };
 const SHAPES: Readonly<Record<string, Shape>> = {
   opened: object({ ...stamp, format: count, campaignId: text, inputDigest: text, meters: count }),
@@ -224,7 +225,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     succeeded: meterSetFault,
     broken: list(object({ reason: oneOf(BREAK_REASONS), meters: someMeters })),
     failed: list(object({ reason: oneOf(FAILURE_REASONS), meters: someMeters })),
-    judged: list(object({ requestId: text, failures: count, successes: count, rule: anything, verdict: text })),
+    judged: list(object({ requestId: text, failures: count, successes: count, rule: ruleState, verdict: text })),
   }),
   'gave-up': object({ ...stamp, batch: count, meters: someMeters }),
   expired: object({ ...stamp, reason: oneOf(EXPIRY_REASONS), meters: someMeters }),

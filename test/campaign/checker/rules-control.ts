@@ -2,6 +2,7 @@
 import { DAY_MS } from './calendar.js';
 import { forEachMeter, sizeOf, type MeterSet } from './meter-set.js';
 import type { JournalRecord, Noticed, Outcomes, SafetyTested, Stopped } from './records.js';
+import { verdictsOf } from './stop-evidence.js';
 import { hasConsent } from './terms.js';
 import { PARKED, RELEASED, STARTED, WAITING, has, requestOf, type RequestBook, type World } from './world.js';
 
@@ -21,7 +22,8 @@ export function checkJudged(world: World, record: Outcomes): void {
     });
   count(record.succeeded, 'successes');
   for (const { meters } of record.failed) count(meters, 'failures');
-  for (const { requestId, failures, successes, verdict } of record.judged) {
+  for (const judged of record.judged) {
+    const { requestId, failures, successes, verdict } = judged;
     const book = world.requests[world.requestAt.get(requestId) ?? -1];
     const true_ = book && counted.get(book);
     if (book === undefined || true_ === undefined) {
@@ -34,10 +36,34 @@ export function checkJudged(world: World, record: Outcomes): void {
         'R18',
         `judges ${failures} failures and ${successes} successes of ${requestId}; it names ${true_.failures} and ${true_.successes}`,
       );
-    if (verdict === 'stop' && book.status !== 'stopped') world.stopDue.add(book.request.position);
+    checkRule(world, book, judged);
+    if (verdict === 'stop' && book.status !== 'stopped' && book.status !== 'aborted')
+      world.stopDue.add(book.request.position);
   }
   for (const { request } of counted.keys())
     faults.say('R18', `names meters of ${request.requestId} and does not judge it`);
+}
+
+/** The rule goes on with what it has seen, or begins anew where it may; and its verdict is what its evidence says. */
+function checkRule(world: World, book: RequestBook, judged: Outcomes['judged'][number]): void {
+  const { requestId, failures, successes, verdict, rule } = judged;
+  const before = book.rule;
+  const goesOn = rule.failures === before.failures + failures && rule.successes === before.successes + successes;
+  const begins = before.mayBegin && rule.failures === failures && rule.successes === successes;
+  if (!goesOn && !begins)
+    world.faults.say(
+      'R18',
+      `has the stop rule of ${requestId} at ${rule.failures} failures, ${rule.successes} successes, after ${before.failures}, ${before.successes}`,
+    );
+  const allowed = verdictsOf(world.input.policy.stopRule, rule);
+  // A verdict stays until the rule begins anew; only a stop may follow an acceptance.
+  const stays = !begins && (before.verdict === 'stop' || (before.verdict === 'accept' && !allowed.has('stop')));
+  if (stays ? verdict !== before.verdict : !allowed.has(verdict))
+    world.faults.say(
+      'R18',
+      `says ${verdict} of ${requestId} at ${rule.failures} failures, ${rule.successes} successes; the evidence says ${[...allowed].join(' or ')}`,
+    );
+  book.rule = { failures: rule.failures, successes: rule.successes, verdict, mayBegin: verdict === 'accept' };
 }
 
 /** R17: before anything else happens. */
@@ -71,6 +97,7 @@ export function checkPhaseBegun(world: World, record: Of<'phase-begun'>, book: R
     faults.say('R19', `ends phase ${phase} of ${request.requestId} with ${started} of ${size} meters started`);
   checkAnswered(world, 'R19', book);
   book.phase = record.phase;
+  book.rule.mayBegin = true;
 }
 
 /** Enough of the started meters answered, or no more can. */
@@ -112,6 +139,7 @@ export function checkSafetyTested(world: World, record: SafetyTested, book: Requ
     faults.say('R20', `says ${record.answered} answers, ${record.failures} failures; counted ${answered}, ${failures}`);
   if (record.passed !== (failures === 0))
     faults.say('R20', `${record.passed ? 'is' : 'is not'} passed with ${failures} failures`);
+  book.rule.mayBegin = true;
   if (record.passed) book.safetyPassed = true;
   else book.status = 'stopped';
 }

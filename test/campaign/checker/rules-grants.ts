@@ -139,15 +139,15 @@ function ranksOf(world: World): Map<number, number> {
       rank += 1;
     }
   let groupBeganMs = -Infinity;
-  const normal = world.input.requests
-    .filter(({ isSecurity }) => !isSecurity)
-    .toSorted((one, other) => one.requestedAtMs - other.requestedAtMs || one.position - other.position);
-  for (const { position, requestedAtMs } of normal) {
+  const inTurn = world.input.requests.toSorted(
+    (one, other) => one.requestedAtMs - other.requestedAtMs || one.position - other.position,
+  );
+  for (const { position, requestedAtMs } of inTurn) {
     if (requestedAtMs - groupBeganMs > world.input.policy.simultaneousDays * DAY_MS) {
       groupBeganMs = requestedAtMs;
       rank += 1;
     }
-    ranks.set(position, rank);
+    if (!ranks.has(position)) ranks.set(position, rank);
   }
   return ranks;
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Commanded, Requested, Route } from './records.js';
 import { holdsProduct } from './terms.js';
 import { HOPS_MAX, edgeFault, fewestHops } from './upgrade-graph.js';
-import { EXEMPT, FAILED, type RequestBook, type World } from './world.js';
+import type { RequestBook, World } from './world.js';
 
 export function checkRequested(world: World, record: Requested): void {
   const { faults, input } = world;
@@ -99,7 +99,7 @@ function checkRoute(
 
 /** Before it is folded. */
 export function checkRetarget(world: World, { command, routes = [] }: Commanded): void {
-  const { faults, input, meters } = world;
+  const { faults, input } = world;
   const book = world.requests[world.requestAt.get(command.requestId ?? '') ?? -1];
   if (book === undefined) return;
   const target = command.targetEntryId!;
@@ -109,23 +109,17 @@ export function checkRetarget(world: World, { command, routes = [] }: Commanded)
     faults.say('R32', `retargets ${command.requestId} and changes no route`);
   if (routes.length === 0) return;
   const replaced = new Set(routes.map(({ replaces }) => replaces));
-  for (const position of book.request.cohorts)
-    for (let meter = input.cohorts[position]!.first; meter < input.cohorts[position]!.end; meter += 1) {
-      const route = meters.route[meter]!;
-      const stage = meters.stage[meter]!;
-      if (route === -1 || stage === FAILED || stage === EXEMPT || replaced.has(route)) continue;
-      replaced.add(route);
-      faults.say('R32', `forgets route ${route}, on which meter ${meter} is`);
-    }
+  for (const [at, { request, isReplaced }] of world.routes.entries())
+    if (request === book.request.position && !isReplaced && !replaced.has(at)) faults.say('R32', `forgets route ${at}`);
   let next = world.routes.length;
   for (const { replaces, fresh, after } of routes) {
     const old = world.routes[replaces];
-    if (old === undefined || old.request !== book.request.position) {
-      faults.say('R32', `replaces route ${replaces}, which ${command.requestId} does not have`);
+    if (old === undefined || old.request !== book.request.position || old.isReplaced) {
+      faults.say('R32', `replaces route ${replaces}, which ${command.requestId} does not have, or no longer`);
       continue;
     }
-    const { entryId } = input.cohorts[old.cohort]!;
-    const end = old.route.hops.at(-1)?.entryId ?? old.route.fromEntryId;
+    const { fromEntryId } = old.route;
+    const end = old.route.hops.at(-1)?.entryId ?? fromEntryId;
     const used = new Set(old.route.hops.map(({ imageHash }) => imageHash));
     for (const route of [fresh, after]) {
       if (route === undefined) continue;
@@ -136,8 +130,8 @@ export function checkRetarget(world: World, { command, routes = [] }: Commanded)
         );
       next += 1;
     }
-    if (fresh !== undefined) checkRoute(world, fresh, { from: entryId, to: target });
-    else if (fewestHops(input.cpl, entryId, target) !== undefined)
+    if (fresh !== undefined) checkRoute(world, fresh, { from: fromEntryId, to: target });
+    else if (fewestHops(input.cpl, fromEntryId, target) !== undefined)
       faults.say('R32', `finds no way for what has not started of route ${replaces}; the checker finds one`);
     if (after !== undefined) checkRoute(world, after, { from: end, to: target, used });
     else if (fewestHops(input.cpl, end, target, used) !== undefined)

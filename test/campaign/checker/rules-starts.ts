@@ -6,7 +6,6 @@ import type { Released } from './records.js';
 import { checkOldBatches, grantKey } from './rules-grants.js';
 import { allowanceOf, coverOf, hasConsent, holdOf, scheduledMax, spareOf, unscheduledMax, type Hold } from './terms.js';
 import {
-  HALF_DONE,
   INSTALLED,
   PARKED,
   RELEASED,
@@ -15,6 +14,7 @@ import {
   WAITING,
   dayBookOf,
   has,
+  isHalfWay,
   setStage,
   type RequestBook,
   type World,
@@ -48,6 +48,7 @@ export function checkReleased(world: World, record: Released, day: number, atMs:
     startPart(world, record, book, part, day);
     if (world.routes[part.route]?.route.hops[part.hop]?.large === true) large += sizeOf(part.meters);
   }
+  if (large > 0 && large < world.batches.at(-1)!.meters) faults.say('R33', 'has large images and others');
   if (large > 0) countLarge(world, record, book, { large, day });
 }
 
@@ -107,7 +108,7 @@ function startPart(
         'R29',
         `meter ${meter} is ${world.input.users[meters.owner[meter]!]!.userId}'s, not ${record.userId}'s`,
       );
-    const isCompletion = has(world, meter, HALF_DONE);
+    const isCompletion = isHalfWay(world, meter);
     if (!isCompletion && !isOwnUser) faults.say('R29', `meter ${meter} begins on behalf of another than asked for it`);
     const hold = isCompletion ? completionHold : newHold;
     if (hold !== undefined) held.set(hold, (held.get(hold) ?? 0) + 1);

@@ -76,7 +76,7 @@ export function holdOf(
   if (status === 'stopped') return { rule: 'R17', why: 'is stopped' };
   if (status === 'paused' && !isCompletion) return { rule: 'R16', why: 'is paused' };
   if (status === 'aborted' && (!isCompletion || book.leaves)) return { rule: 'R31', why: 'is aborted' };
-  if (request.isSecurity && !world.incidents.some((incident) => incident.isOpen && incident.request === position))
+  if (request.isSecurity && !world.incidents.some((incident) => incident.request === position))
     return { rule: 'R11', why: 'waits for its incident to be opened' };
   if (!butForHalts && isHalted(world, position)) return { rule: 'R21', why: 'is halted by an incident' };
   if (request.isCommsHub && Number.isNaN(book.noticedFromMs)) return { rule: 'R30', why: 'has given no notice' };

@@ -25,9 +25,8 @@ export const PARKED = 5;
 export const FAILED = 6;
 export const EXEMPT = 7;
 
-export const HALF_DONE = 1;
-export const STARTED = 2;
-export const ANSWERED = 4;
+export const STARTED = 1;
+export const ANSWERED = 2;
 
 /** One row for each meter. */
 export interface Meters {
@@ -52,6 +51,8 @@ export interface RouteBook {
   readonly request: number;
   readonly cohort: number;
   after: number;
+  /** By a retarget. */
+  isReplaced: boolean;
 }
 
 export interface RequestBook {
@@ -67,6 +68,8 @@ export interface RequestBook {
   failures: number;
   successes: number;
   safetyPassed: boolean;
+  /** What the stop rule has seen, as the last verdict had it, and whether it may begin anew with the next. */
+  rule: { failures: number; successes: number; verdict: string; mayBegin: boolean };
   noticedFromMs: number;
   /** Large starts ever. */
   largeStarts: number;
@@ -165,6 +168,7 @@ export function worldOf(input: Input, faults: Faults): World {
       failures: 0,
       successes: 0,
       safetyPassed: false,
+      rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true },
       noticedFromMs: Number.NaN,
       largeStarts: 0,
     })),
@@ -224,6 +228,11 @@ export function dayBookOf(world: World, day: number): DayBook {
     world.days.set(day, book);
   }
   return book;
+}
+
+/** It stands on an interim version. */
+export function isHalfWay(world: World, meter: number): boolean {
+  return world.meters.hop[meter]! > 0;
 }
 
 export function has(world: World, meter: number, flag: number): boolean {
