@@ -40,6 +40,18 @@ export { type Campaign, type CampaignParts, compileCampaign, deviceIdOf } from '
 export { createState } from './machine/create-state.js';
 export { nextRecord, wakeAtMs } from './machine/next-record.js';
 export { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './machine/record-of.js';
+export { type CsvFile, reportCsv } from './report/report-csv.js';
 export { createReporter, type Reporter } from './report/reporter.js';
 export { simulate, type Simulated, type SimulateOptions } from './simulate/simulate.js';
 export { whatIf, type WhatIf } from './what-if.js';
+export { openCampaign, type RunningCampaign, type RunOptions, type Turn } from './run/run-campaign.js';
+export type {
+  Activation,
+  ActivationTaken,
+  ClockPort,
+  DcoPort,
+  DcoResponse,
+  DcoRoom,
+  JournalPort,
+  Submission,
+} from './ports.js';

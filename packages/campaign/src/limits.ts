@@ -60,3 +60,10 @@ export const MS_PER_MINUTE = 60_000;
 export const MS_PER_HOUR = 3_600_000;
 export const MS_PER_DAY = 86_400_000;
 export const MINUTES_PER_DAY = 1_440;
+
+/** In a run: wall clock and steady clock may differ by so much between two turns; beyond it nothing new starts until a person has looked. */
+export const CLOCK_JUMP_MS_MAX: number = 5 * MS_PER_MINUTE;
+/** In a run: requests to the DCO at the same time. */
+export const REQUESTS_AT_ONCE_MAX = 32;
+/** In a run: characters of records that are made durable together. */
+export const APPEND_CHARACTERS_MAX = 1_000_000;

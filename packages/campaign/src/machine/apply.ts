@@ -139,7 +139,7 @@ function applyReleased(campaign: Campaign, state: CampaignState, record: Release
   const user = indexOf(campaign.users, record.userId);
   const request = state.requests[index]!;
   const slot = slotOf(atMs, campaign.input.policy.releaseEveryMinutes);
-  const all: number[] = [];
+  let count = 0;
   let large = 0;
   for (const { route, hop, meters } of record.parts) {
     const way = state.routes[route];
@@ -155,11 +155,11 @@ function applyReleased(campaign: Campaign, state: CampaignState, record: Release
       table.tries[meter]! += 1;
       table.batch[meter] = record.batch;
       if (markStarted(state, meter)) request.started += 1;
-      all.push(meter);
     }
+    count += started.length;
     if (isLarge) large += started.length;
   }
-  state.openBatches.set(record.batch, { batch: record.batch, atMs, request: index, meters: all, open: all.length });
+  state.openBatches.set(record.batch, { batch: record.batch, atMs, parts: record.parts, open: count });
   state.oldestBatchMs = Math.min(state.oldestBatchMs, atMs);
   state.batches += 1;
   for (const pool of request.pools) tidyPool(state, pool);

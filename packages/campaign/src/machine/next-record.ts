@@ -5,7 +5,7 @@
 import { METERS_PER_RECORD_MAX, MS_PER_DAY } from '../limits.js';
 import type { CampaignRecord, RecordBody, Released } from '../model/campaign-record.js';
 import type { CampaignState } from '../model/campaign-state.js';
-import { meterSetOfAny } from '../model/meter-set.js';
+import { meterSetOfAny, metersOf } from '../model/meter-set.js';
 import { dayOf } from '../time/civil.js';
 import { isInWindow, momentsLeft, slotOf } from '../time/windows.js';
 import { grantOf } from './allocate.js';
@@ -82,11 +82,11 @@ function notice(campaign: Campaign, state: CampaignState, atMs: number): RecordB
 function gaveUp(campaign: Campaign, state: CampaignState, atMs: number): RecordBody | undefined {
   const before = atMs - campaign.input.policy.giveUpDays * MS_PER_DAY;
   if (state.oldestBatchMs > before) return undefined;
-  for (const { batch, atMs: releasedMs, meters } of state.openBatches.values()) {
+  for (const { batch, atMs: releasedMs, parts } of state.openBatches.values()) {
     if (releasedMs > before) continue;
-    const silent = meters.filter(
-      (meter) => state.meters.stage[meter] === STAGE.released && state.meters.batch[meter] === batch,
-    );
+    const silent = parts
+      .flatMap(({ meters }) => [...metersOf(meters)])
+      .filter((meter) => state.meters.stage[meter] === STAGE.released && state.meters.batch[meter] === batch);
     return { kind: 'gave-up', batch, meters: meterSetOfAny(silent) };
   }
   return undefined;

@@ -2,7 +2,7 @@
  * What a journal adds up to. Only `apply` changes it, in place (`docs/decisions/0001-state-in-typed-arrays.md`); everybody else reads.
  * The fold of any prefix of a journal is the state after a crash at that point.
  */
-import type { RequestRefusal, Route } from './campaign-record.js';
+import type { BatchPart, RequestRefusal, Route } from './campaign-record.js';
 import type { StopState } from './stop-rule-port.js';
 
 /** Where a meter is. `scheduled` is not stored: a waiting meter whose request has an agreed schedule. */
@@ -141,9 +141,8 @@ export interface Lane {
 export interface OpenBatch {
   readonly batch: number;
   readonly atMs: number;
-  readonly request: number;
-  readonly meters: readonly number[];
-  /** Without an outcome. */
+  readonly parts: readonly BatchPart[];
+  /** Meters without an outcome. */
   open: number;
 }
 
