@@ -1,0 +1,65 @@
+/** Shares a day's images among those who asked at the same time: max-min fair by population, and by what each had before. */
+
+export interface Share {
+  /** Images asked for in all, at least 1: the weight. */
+  readonly asked: number;
+  /** Images given before this day. */
+  readonly given: number;
+  /** Most that it can take today. */
+  readonly able: number;
+}
+
+/**
+ * Each image goes to whoever has the smallest part of what it asked for and can take one more; of equals, to the earlier one in `shares`. So
+ * nobody could have more without somebody who has a smaller part having less, and nothing is left while anyone can take it.
+ *
+ * @returns images for each of `shares`, in the same order; together the smaller of `images` and all that they are able to take.
+ */
+export function shareDay(shares: readonly Share[], images: number): readonly number[] {
+  const level = levelFor(shares, images);
+  const amounts = shares.map((share) => amountUpTo(level, share));
+  let left = images - sum(amounts);
+  while (left > 0) {
+    const next = poorest(shares, amounts);
+    if (next === undefined) break;
+    amounts[next]! += 1;
+    left -= 1;
+  }
+  return amounts;
+}
+
+/** Halvings of the level between -1 and 1: what remains to be given one by one is then about one image each. */
+const HALVINGS = 25;
+
+/** A level for which giving everybody all images below it needs no more than there are; nearly the highest such. */
+function levelFor(shares: readonly Share[], images: number): number {
+  let low = -1; // Nobody gets anything.
+  let high = 1;
+  for (let round = 0; round < HALVINGS; round += 1) {
+    const middle = (low + high) / 2;
+    if (sum(shares.map((share) => amountUpTo(middle, share))) <= images) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Images that one would be given until, before the next one, its part is above `level`. */
+function amountUpTo(level: number, { asked, given, able }: Share): number {
+  return Math.min(able, Math.max(0, Math.floor(level * asked) + 1 - given));
+}
+
+function poorest(shares: readonly Share[], amounts: readonly number[]): number | undefined {
+  let found: number | undefined;
+  let least = Infinity;
+  for (const [k, { asked, given, able }] of shares.entries()) {
+    const part = (given + amounts[k]!) / asked;
+    if (amounts[k]! >= able || part >= least) continue;
+    found = k;
+    least = part;
+  }
+  return found;
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((total, amount) => total + amount, 0);
+}
