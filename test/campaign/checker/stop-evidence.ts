@@ -1,0 +1,25 @@
+/** The sequential stop rule from `packages/campaign/docs/decisions/stop-rule.md`, worked out anew: what each verdict must be. */
+import type { Policy } from './input.js';
+
+export interface Evidence {
+  readonly failures: number;
+  readonly successes: number;
+}
+
+/** Room for rounding: a verdict at the very bound may be either. */
+const SLACK = 1e-9;
+
+export function verdictsOf(rule: Policy['stopRule'], { failures, successes }: Evidence): ReadonlySet<string> {
+  const { acceptRate: p, stopRate: q, falseStop, falseGo } = rule;
+  const log = failures * Math.log(q / p) + successes * Math.log((1 - q) / (1 - p));
+  const stopAt = Math.log(1 / (0.9 * falseStop));
+  const acceptAt = Math.log(falseGo);
+  const affinity = Math.sqrt(p * q) + Math.sqrt((1 - p) * (1 - q));
+  const sampleMax = Math.ceil(Math.log((falseStop / 10) * Math.sqrt(falseGo)) / Math.log(affinity));
+  const verdicts = new Set<string>();
+  if (log >= stopAt - SLACK) verdicts.add('stop');
+  if (log <= acceptAt + SLACK) verdicts.add('accept');
+  if (log < stopAt + SLACK && log > acceptAt - SLACK)
+    verdicts.add(failures + successes >= sampleMax ? 'stop' : 'go-on');
+  return verdicts;
+}
