@@ -84,12 +84,14 @@ export function describeWork(name: string, traits: WorkTraits): void {
       const other = queue.take('main', 2 * LEASE_MS).then((taken) => {
         isTaken = taken !== undefined;
       });
+      const answers: Promise<unknown>[] = [];
       const extending = setInterval(() => {
         extended += 1;
-        void delivery?.extend();
+        answers.push(delivery!.extend());
       }, LEASE_MS / 5);
       await other;
       clearInterval(extending);
+      await Promise.allSettled(answers); // none is under way when the connection ends
       expect(extended).toBeGreaterThan(4); // that it was really held over a lease's end
       expect(isTaken).toBe(false);
     });
