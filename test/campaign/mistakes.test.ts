@@ -74,7 +74,7 @@ const INPUTS: readonly (readonly [slip: string, code: string, change: (input: Js
   ['communications hubs without notice', 'contradiction', (input) => delete input.requests[5]!['notice']],
   ['communications hubs all at once', 'contradiction', (input) => (input.requests[5]!['phases'] = [])],
   ['a dormant cohort without a combination', 'contradiction', (input) => delete input.cohorts[6]!['epclEntryId']],
-  ['events that are not in order', 'order', (input) => input.events.reverse()],
+  ['events that are not in order', 'order', (input) => (input.events = input.events.toReversed())],
   [
     'an incident for a request without a safety test',
     'contradiction',
