@@ -30,6 +30,8 @@ const steps = [
     command: ['npm', 'run', '--silent', 'simulate', '--', '--tier', 'Q', '--total', '240'],
     minutesMax: 10,
   },
+  { kind: 'check', name: 'campaign', command: ['npm', 'run', '--silent', 'check:campaign'], minutesMax: 5 },
+  { kind: 'check', name: 'threats', command: ['npm', 'run', '--silent', 'check:threats'], minutesMax: 5 },
   { kind: 'check', name: 'corruption', command: ['npm', 'run', '--silent', 'check:corruption'], minutesMax: 5 },
   {
     kind: 'check',

@@ -79,7 +79,7 @@ export function setOf(meters: readonly number[]): Draft<MeterSet> {
     else if (Array.isArray(last) && last[1] === meter - 1) last[1] = meter;
     else set.push(meter);
   }
-  return set as Draft<MeterSet>;
+  return set;
 }
 
 export function dayIn(record: { readonly atMs: number }): number {

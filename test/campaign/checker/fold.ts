@@ -37,7 +37,7 @@ export function foldRequested(world: World, record: Requested): void {
 }
 
 /** The new route's number, by the order in which routes come. */
-export function addRoute(world: World, route: Route): number {
+function addRoute(world: World, route: Route): number {
   const cohort = world.cohortAt.get(route.cohortId) ?? 0;
   world.routes.push({ route, request: world.input.cohorts[cohort]!.request, cohort, after: -1, isReplaced: false });
   return world.routes.length - 1;

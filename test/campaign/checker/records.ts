@@ -128,8 +128,8 @@ export interface Noticed {
   readonly activateFromMs: number;
 }
 
-export const BREAK_REASONS: readonly string[] = ['no-answer', 'broken-off', 'not-sealed'];
-export const FAILURE_REASONS: readonly string[] = [
+const BREAK_REASONS: readonly string[] = ['no-answer', 'broken-off', 'not-sealed'];
+const FAILURE_REASONS: readonly string[] = [
   'no-image-held',
   'hash-mismatch',
   'activation-failure',

@@ -46,7 +46,7 @@ export function limitOf(world: World, book: RequestBook, userId: string, day: nu
   return Math.max(0, unscheduledMax(world) - (days.unscheduled.get(world.userAt.get(userId)!) ?? 0));
 }
 
-export function firstDayOf(world: World, { request, noticedFromMs }: RequestBook): number {
+function firstDayOf(world: World, { request, noticedFromMs }: RequestBook): number {
   const { startDay } = world.input;
   if (request.isSecurity) return Math.max(startDay, request.readyDay);
   const noticedDay = request.isCommsHub && !Number.isNaN(noticedFromMs) ? dayFrom(noticedFromMs) : -Infinity;

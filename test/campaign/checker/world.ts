@@ -16,7 +16,7 @@ export const STAGES = [
   'failed',
   'exempt',
 ] as const;
-export const OUT = 0;
+const OUT = 0;
 export const WAITING = 1;
 export const RELEASED = 2;
 export const INSTALLED = 3;
@@ -197,7 +197,7 @@ export function requestOf(world: World, meter: number): RequestBook | undefined 
   return request === -1 ? undefined : world.requests[request];
 }
 
-export function isEnd(stage: number): boolean {
+function isEnd(stage: number): boolean {
   return stage === DONE || stage === FAILED || stage === EXEMPT;
 }
 
