@@ -16,6 +16,8 @@ is_there() {
     u-boot-qemu) [ -s /usr/lib/u-boot/qemu_arm/u-boot.bin ] && [ -s /usr/lib/u-boot/qemu_arm64/u-boot.bin ] ;;
     python3) [ -x /usr/bin/python3 ] ;;
     spin) command -v spin ;;
+    # The report page is laid out and read back in it.
+    chromium) [ -x /usr/bin/chromium ] ;;
     # The model checker writes a search in C, which is then compiled.
     gcc) command -v gcc ;;
     libc6-dev) [ -e /usr/include/stdio.h ] ;;
@@ -33,7 +35,7 @@ if [ "${1:-}" = --best-effort ]; then
   shift
 fi
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev)
+[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev chromium)
 
 find_missing() {
   missing=()
