@@ -17,6 +17,8 @@ is_there() {
     python3) [ -x /usr/bin/python3 ] ;;
     spin) command -v spin ;;
     nats-server) command -v nats-server ;;
+    # The report page is laid out and read back in it.
+    chromium) [ -x /usr/bin/chromium ] ;;
     # The model checker writes a search in C, which is then compiled.
     gcc) command -v gcc ;;
     libc6-dev) [ -e /usr/include/stdio.h ] ;;
@@ -34,7 +36,7 @@ if [ "${1:-}" = --best-effort ]; then
   shift
 fi
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev nats-server)
+[ ${#wanted[@]} -gt 0 ] || wanted=(socat u-boot-qemu python3 python3-cryptography spin gcc libc6-dev nats-server chromium)
 
 find_missing() {
   missing=()

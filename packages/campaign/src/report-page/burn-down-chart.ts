@@ -56,8 +56,13 @@ function drawing(report: CampaignReport, canvas: Canvas): Drawing {
     />${
       planned.length === 0
         ? NOTHING
-        : html`<path class="line-planned" data-mark="planned" data-count="${planned.length}" d="${pathOf(planned)}" />`
-    }<path class="line-left" data-mark="left" data-count="${left.length}" d="${pathOf(left)}" />${
+        : html`<path
+            class="line-planned"
+            data-mark="planned"
+            data-count="${planned.length}"
+            d="${lineOf(planned, axis)}"
+          />`
+    }<path class="line-left" data-mark="left" data-count="${left.length}" d="${lineOf(left, axis)}" />${
       last === undefined ? NOTHING : html`<circle class="dot-left" cx="${place(last.x)}" cy="${place(last.y)}" r="4" />`
     }${canvas.kind === 'wide' ? hovers(days, axis, plot) : NOTHING}`;
   return { height, content };
@@ -83,6 +88,13 @@ function points(
 
 function pathOf(line: readonly Point[], begin: 'M' | 'L' = 'M'): string {
   return line.map(({ x, y }, index) => `${index === 0 ? begin : 'L'}${place(x)} ${place(y)}`).join('');
+}
+
+/** A line through one point would not be seen: it is drawn through its day. */
+function lineOf(line: readonly Point[], { dayUnits }: DayAxis): string {
+  const [only] = line;
+  if (only === undefined || line.length > 1) return pathOf(line);
+  return `M${place(only.x - dayUnits)} ${place(only.y)}H${place(only.x)}`;
 }
 
 function hovers(days: readonly DayRow[], { first, scale, dayUnits }: DayAxis, { top, bottom }: Plot): Html {

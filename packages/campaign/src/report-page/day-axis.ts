@@ -31,7 +31,7 @@ export function dayAxis({ days }: CampaignReport, canvas: Canvas, { left, right 
 }
 
 /** Labels stand centred at their ticks, with room between each two. */
-export function areApart(ticks: readonly Tick[], scale: Scale, gapUnits: number): boolean {
+function areApart(ticks: readonly Tick[], scale: Scale, gapUnits: number): boolean {
   return ticks.every(({ at, label }, index) => {
     const next = ticks[index + 1];
     if (next === undefined) return true;

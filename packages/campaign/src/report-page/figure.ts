@@ -103,18 +103,33 @@ export function leftOf(ticks: readonly Tick[]): number {
   return Math.ceil(Math.max(...ticks.map(({ label }) => textUnits(label, 12))) + 12);
 }
 
-/** Width of a text, estimated a little too wide for common typefaces. */
+/** Width of a text, estimated for a wide typeface: nothing can be measured where the page is made. */
 export function textUnits(text: string, sizeUnits: number): number {
-  return text.length * sizeUnits * WIDTH_OF_A_CHARACTER;
+  let width = 0;
+  for (const character of text) width += widthOf(character);
+  return width * sizeUnits;
 }
 
-const WIDTH_OF_A_CHARACTER = 0.62;
+/** In parts of the size of the type. */
+function widthOf(character: string): number {
+  if (character > LAST_OF_NARROW_SCRIPTS || /[MWmw@%…]/.test(character)) return 1;
+  return /[A-Z]/.test(character) ? 0.75 : 0.62;
+}
+
+/** After it come scripts whose signs fill a square. */
+const LAST_OF_NARROW_SCRIPTS = '\u10FF';
 
 /** The text as far as there is room for it. */
 export function clipped(text: string, sizeUnits: number, roomUnits: number): string {
   if (textUnits(text, sizeUnits) <= roomUnits) return text;
-  const count = Math.max(1, Math.floor(roomUnits / (sizeUnits * WIDTH_OF_A_CHARACTER)) - 1);
-  return `${[...text.slice(0, count)].join('').replace(/[\uD800-\uDBFF]$/, '')}…`;
+  let shown = '';
+  let units = textUnits('…', sizeUnits);
+  for (const character of text) {
+    units += textUnits(character, sizeUnits);
+    if (units > roomUnits) break;
+    shown += character;
+  }
+  return `${shown}…`;
 }
 
 /** Rectangles as one path: a figure with thousands of them stays small. Those without an area are left out. */
