@@ -67,11 +67,9 @@ export class ClaimGroup {
     const parts = shares.map(({ asked }, k) => after[k]! / asked);
     const poorest = Math.min(...parts.filter((_, k) => amounts[k]! < shares[k]!.able));
     for (const [k, { asked }] of shares.entries()) {
-      if (amounts[k]! > 0 && parts[k]! > poorest)
-        this.#leadImagesMax = Math.max(this.#leadImagesMax, rounded((parts[k]! - poorest) * asked));
+      if (amounts[k]! > 0) this.#leadImagesMax = Math.max(this.#leadImagesMax, rounded((parts[k]! - poorest) * asked));
     }
-    if (this.#measuredDay !== undefined && this.#givenWhenMeasured.some((given, k) => given === shares[k]!.asked))
-      return;
+    if (this.#givenWhenMeasured.some((given, k) => given === shares[k]!.asked)) return;
     this.#measuredDay = day;
     this.#givenWhenMeasured = after;
   }

@@ -79,12 +79,15 @@ function groupsOf(
   policy: DeliveryPolicy,
 ): readonly ClaimGroup[] {
   const groups: Progress[][] = [];
+  let untilMs = -Infinity;
   for (const one of all) {
+    const { requestedAtMs } = one.request;
     if (one.request.priority !== priority) continue;
-    const group = groups.at(-1);
-    const untilMs = (group?.[0]?.request.requestedAtMs ?? -Infinity) + policy.simultaneousDays * MS_PER_DAY;
-    if (group === undefined || one.request.requestedAtMs > untilMs) groups.push([one]);
-    else group.push(one);
+    if (requestedAtMs > untilMs) {
+      groups.push([]);
+      untilMs = requestedAtMs + policy.simultaneousDays * MS_PER_DAY;
+    }
+    groups.at(-1)?.push(one);
   }
   return groups.map((members) => new ClaimGroup(members, policy));
 }

@@ -1,6 +1,6 @@
 /** Goal: a proof that is not one does not pass, whoever wrote it. */
 import { describe, expect, it } from 'vitest';
-import type { EpclEntry, ProductLists } from '../lists/product-lists.js';
+import type { EpclEntry, EpclRoute, Product, ProductLists } from '../lists/product-lists.js';
 import { checkProof } from './check-proof.js';
 import type { ForbiddenHop, HopOptions, HopRule, NoPathProof } from './hop-plan.js';
 import { DAY, entry, fractions, randomWorld } from './hops.test-support.js';
@@ -103,6 +103,79 @@ describe('a proof', () => {
       'does not',
     );
     expect(why(proof('combination-not-listed'), { cpl, epcl: [] })).toContain('does not forbid');
+  });
+
+  it.each(['Cancelled', 'Expired', 'Withdrawn'] as const)('with not-active holds against what is %s', (status) => {
+    const cpl = [entry('A', 'N/A'), entry('T', ['A'], { status })];
+    const forbidden = [{ from: 'A', to: 'T', rule: 'not-active' }] as const;
+    expect(why({ kind: 'cut', reachable: ['A'], forbidden }, { cpl, epcl: [] })).toBe('holds');
+  });
+
+  describe('about a combination', () => {
+    const a = entry('A', 'N/A');
+    const t = entry('T', ['A']);
+    const hub = { deviceModel: 'HUB', hardware: '01', firmwareVersion: '00000009' };
+    const tested: HopOptions = { day: DAY, combination: 'approved-or-tested', beside: [hub] };
+    const planned = (products: readonly Product[], route?: EpclRoute): EpclEntry => ({
+      entryId: 'C1',
+      products,
+      route,
+      status: 'planned',
+    });
+    const said = (rule: HopRule, epcl: readonly EpclEntry[], options: HopOptions = tested): string => {
+      const forbidden = [{ from: 'A', to: 'T', rule }];
+      return why({ kind: 'cut', reachable: ['A'], forbidden }, { cpl: [a, t], epcl }, options);
+    };
+
+    it.each<readonly [string, readonly Product[], 'same' | 'other']>([
+      ['all products', [hub, t], 'same'],
+      ['one product less', [t], 'other'],
+      ['one product more', [t, hub, { ...hub, hardware: '02' }], 'other'],
+      ['another version of one', [t, { ...hub, firmwareVersion: '00000008' }], 'other'],
+      ['another model of one', [t, { ...hub, deviceModel: 'X' }], 'other'],
+      ['other hardware of one', [t, { ...hub, hardware: '02' }], 'other'],
+      [
+        'nothing of it',
+        [
+          { ...hub, hardware: '03' },
+          { ...hub, hardware: '02' },
+        ],
+        'other',
+      ],
+    ])('knows one with %s from others', (_, products, is) => {
+      expect(said('combination-not-listed', [planned(products)])).toMatch(is === 'other' ? /^holds$/ : /does not/);
+      expect(said('combination-not-approved', [planned(products)])).toMatch(is === 'same' ? /^holds$/ : /does not/);
+    });
+
+    it('counts no product of the installation twice', () => {
+      const twice: HopOptions = { ...tested, beside: [hub, hub] };
+      expect(said('combination-not-listed', [planned([t, hub, { ...hub, hardware: '02' }])], twice)).toBe('holds');
+    });
+
+    it.each<readonly [EpclRoute | undefined, 'holds' | 'does not']>([
+      [undefined, 'holds'],
+      [{ kind: 'a' }, 'holds'],
+      [{ kind: 'b' }, 'holds'],
+      [{ kind: 'a', testingCompleteOn: '2026-12-01' }, 'holds'],
+      [{ kind: 'b', reportPublishedOn: '2026-12-01' }, 'holds'],
+      [{ kind: 'a', testingCompleteOn: DAY }, 'does not'],
+      [{ kind: 'b', reportPublishedOn: DAY }, 'does not'],
+      [{ kind: 'b', reportPublishedOn: '2026-11-29' }, 'does not'],
+    ])('that is planned by the route %j: combination-not-approved %s', (route, verdict) => {
+      expect(said('combination-not-approved', [planned([t, hub], route)])).toContain(verdict);
+      expect(said('combination-not-approved', [planned([t, hub], route)], { ...tested, combination: 'approved' })).toBe(
+        'holds',
+      );
+    });
+
+    it('is not missing approval when one of several entries has it, or when nobody asks', () => {
+      const approved: EpclEntry = { entryId: 'C2', products: [t, hub], status: 'approved', approvedOn: DAY };
+      expect(said('combination-not-approved', [planned([t, hub]), approved])).toContain('does not');
+      expect(said('combination-not-approved', [planned([t, hub])], { ...tested, combination: 'not-asked' })).toContain(
+        'does not',
+      );
+      expect(said('combination-not-approved', [])).toContain('does not');
+    });
   });
 
   it('that the planner gave is refused once any of its steps is taken out, on random graphs', () => {

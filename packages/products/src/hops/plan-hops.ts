@@ -28,7 +28,7 @@ export function planHops(lists: ProductLists, from: string, to: string, options:
     imageOctets > (options.largeAboveOctets ?? LARGE_IMAGE_OCTETS);
   const ways = waysTo(target, entries, ruleAgainst, isLarge);
   return ways.has(from)
-    ? { ok: true, path: pathFrom(from, ways, isLarge) }
+    ? { ok: true, path: pathBetween(from, to, entries, ways, isLarge) }
     : { ok: false, proof: cutAround(start, lists.cpl, ruleAgainst) };
 }
 
@@ -37,8 +37,8 @@ interface Way {
   readonly largeStarts: number;
   readonly octets: number;
   readonly hops: number;
-  /** The next version on it; undefined at the target. */
-  readonly next: CplEntry | undefined;
+  /** Entry id of the next version on it; its own at the target. */
+  readonly nextId: string;
 }
 
 /**
@@ -52,7 +52,7 @@ function waysTo(
   isLarge: (entry: CplEntry) => boolean,
 ): ReadonlyMap<string, Way> {
   const settled = new Map<string, Way>();
-  const open = new Map<CplEntry, Way>([[target, { largeStarts: 0, octets: 0, hops: 0, next: undefined }]]);
+  const open = new Map<CplEntry, Way>([[target, { largeStarts: 0, octets: 0, hops: 0, nextId: target.entryId }]]);
   for (let nearest = nearestOf(open); nearest !== undefined; nearest = nearestOf(open)) {
     const [entry, way] = nearest;
     open.delete(entry);
@@ -63,7 +63,7 @@ function waysTo(
         largeStarts: way.largeStarts + (isLarge(entry) ? 1 : 0),
         octets: way.octets + entry.imageOctets,
         hops: way.hops + 1,
-        next: entry,
+        nextId: entry.entryId,
       };
       const known = open.get(from);
       if (known === undefined || isBetter(found, known)) open.set(from, found);
@@ -79,11 +79,9 @@ function nearestOf(open: ReadonlyMap<CplEntry, Way>): readonly [CplEntry, Way] |
 }
 
 function isBetter(one: Way, other: Way): boolean {
-  if (one.largeStarts !== other.largeStarts) return one.largeStarts < other.largeStarts;
-  if (one.octets !== other.octets) return one.octets < other.octets;
-  if (one.hops !== other.hops) return one.hops < other.hops;
+  const more = one.largeStarts - other.largeStarts || one.octets - other.octets || one.hops - other.hops;
   // Of ways that cost the same from here, the first id that differs is that of the next version.
-  return one.next !== undefined && other.next !== undefined && one.next.entryId < other.next.entryId;
+  return more < 0 || (more === 0 && one.nextId < other.nextId);
 }
 
 function sourcesOf({ upgradableFrom }: CplEntry, entries: ReadonlyMap<string, CplEntry>): readonly CplEntry[] {
@@ -91,13 +89,19 @@ function sourcesOf({ upgradableFrom }: CplEntry, entries: ReadonlyMap<string, Cp
   return upgradableFrom.flatMap((id) => entries.get(id) ?? []);
 }
 
-function pathFrom(from: string, ways: ReadonlyMap<string, Way>, isLarge: (entry: CplEntry) => boolean): HopPath {
+function pathBetween(
+  from: string,
+  to: string,
+  entries: ReadonlyMap<string, CplEntry>,
+  ways: ReadonlyMap<string, Way>,
+  isLarge: (entry: CplEntry) => boolean,
+): HopPath {
   const hops: Hop[] = [];
-  let at = from;
-  for (let next = ways.get(at)?.next; next !== undefined; next = ways.get(at)?.next) {
-    const { entryId: to, manufacturerImageHash, imageOctets } = next;
-    hops.push({ from: at, to, manufacturerImageHash, imageOctets, isLarge: isLarge(next) });
-    at = to;
+  for (let at = from; at !== to;) {
+    const next = entries.get(ways.get(at)!.nextId)!;
+    const { entryId, manufacturerImageHash, imageOctets } = next;
+    hops.push({ from: at, to: entryId, manufacturerImageHash, imageOctets, isLarge: isLarge(next) });
+    at = entryId;
   }
   const octets = hops.reduce((sum, { imageOctets }) => sum + imageOctets, 0);
   return { hops, largeStarts: hops.filter((hop) => hop.isLarge).length, octets };
