@@ -164,41 +164,50 @@ describe('capacity that opens', () => {
     }
   });
 
-  it('goes to the next when the control refuses, and when a date is called off', async () => {
-    let asked = 0;
+  it('goes to the next when the control refuses', async () => {
+    let refuse = (): void => undefined;
     const bench = await large(1, 9, {
       control: (real) => ({
         ...real,
-        countersign: (request) => {
-          asked += 1;
-          return asked === 1
-            ? Promise.resolve({ ok: false, code: 'version', message: 'not that one' })
-            : real.countersign(request);
+        countersign: async (request) => {
+          if (request.deviceId !== deviceId(1)) return real.countersign(request);
+          await new Promise<void>((resolve) => {
+            refuse = resolve;
+          });
+          return { ok: false, code: 'version', message: 'not that one' };
         },
       }),
     });
     await bench.activate(1, 1);
-    const authorisation = authorisationFor(image, deviceId(2), 2);
-    await bench.activate(2, 2, { authorisation, executionAtMs: bench.clock.nowMs() + 5 * DAY });
-    await answered(bench, 1);
-    await until(() => stage(bench, 2) === 'sealed', 'sealed');
-    expect([entries(bench, 1), used(bench)]).toEqual([['response control-version'], 1]);
-    // Called off while it waits for its date: its start stays counted, since its octets went.
-    await bench.activate(3, 3, {
-      authorisation: authorisationFor(image, deviceId(3), 3),
-      executionAtMs: bench.clock.nowMs() + 5 * DAY,
-    });
-    expect(waitOf(bench, 3)).toBe('day-full 1');
-    const off = { request: 10_009, executionAtMs: CANCELLATION_MS };
-    expect(codeOf(await bench.activate(3, 3, off))).toBe('ok');
-    expect([waitOf(bench, 3), bench.releases.capacity.waitingCount, entries(bench, 3)]).toEqual([
+    await bench.activate(2, 2);
+    await until(() => bench.releases.busyCount === 1, 'asked');
+    expect(waitOf(bench, 2)).toBe('day-full 1');
+    refuse();
+    await answered(bench, 2);
+    expect([entries(bench, 1), entries(bench, 2), used(bench)]).toEqual([
+      ['response control-version'],
+      ['response success'],
+      1,
+    ]);
+  });
+
+  it('is not waited for by what was called off, nor given back by what was sent before', async () => {
+    const bench = await large(1, 9);
+    const executionAtMs = bench.clock.nowMs() + 5 * DAY;
+    for (const n of [1, 2]) await bench.activate(n, n, { executionAtMs });
+    await until(() => stage(bench, 1) === 'sealed', 'sealed');
+    expect(waitOf(bench, 2)).toBe('day-full 1');
+    for (const n of [1, 2])
+      expect(codeOf(await bench.activate(n, n, { request: 10_008 + n, executionAtMs: CANCELLATION_MS }))).toBe('ok');
+    expect([waitOf(bench, 2), bench.releases.capacity.waitingCount, entries(bench, 2)]).toEqual([
       'none',
       0,
       ['response cancelled'],
     ]);
+    expect(used(bench)).toBe(1);
     toTomorrow(bench);
     await idle(bench);
-    expect([used(bench), stage(bench, 3)]).toEqual([0, 'done']);
+    expect([used(bench), stage(bench, 2), bench.meters[1]!.storedBlocks]).toEqual([0, 'done', 0]);
   });
 
   it('is taken back when it is changed before the start is counted', async () => {
@@ -252,7 +261,7 @@ describe('an incident', () => {
     await put(first, { kind: 'incident', value: one });
     await first.stop();
     const { world, clock, meters } = first;
-    const again = await large(1, 9, { world, clock, meters, images: [] });
+    const again = await large(1, 9, { world, clock, meters, images: [], settings: { deliveriesMax: 1 } });
     await answered(again, 2);
     expect([stage(again, 1), waitOf(again, 1)]).toEqual(['requested', 'day-full 1']);
   });
