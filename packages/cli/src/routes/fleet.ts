@@ -5,7 +5,7 @@ import { FLEET_METERS_MAX, FLEET_WORKERS_MAX, SEED_MAX } from '../limits.js';
 import type { CliContext } from '../shell.js';
 import { command } from './command.js';
 
-export const fleetRunCommand: Command<CliContext> = command(
+const run: Command<CliContext> = command(
   async () => (await import('../commands/fleet-run.js')).fleetRun,
   {
     parameters: {
@@ -77,6 +77,6 @@ export const fleetRunCommand: Command<CliContext> = command(
 );
 
 export const fleetRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { run: fleetRunCommand },
+  routes: { run },
   docs: { brief: 'Many virtual meters at once: run' },
 });
