@@ -102,6 +102,23 @@ describe('a pool of sectors', () => {
     expect([...a.octets(1).subarray(0, 2), ...b.octets(1).subarray(0, 2)]).toEqual([7, 2, 7, 0]);
   });
 
+  it('takes what was written before a fork as well, and leaves the fork as it was', () => {
+    const pool = new SectorPool();
+    const [a, b] = [0, 1].map(() => {
+      const table = SectorTable.of([filled(2), filled(3)], new Uint32Array(2));
+      table.own(1)[0] = 7;
+      return table;
+    }) as [SectorTable, SectorTable];
+    const fork = a.fork();
+    const before = state(fork, 2);
+    for (const table of [a, b]) table.share(pool);
+    expect(b.octets(1)).toBe(a.octets(1));
+    expect(state(fork, 2)).toBe(before);
+    a.own(1)[0] = 8;
+    fork.own(1)[0] = 9;
+    expect([a, b, fork].map((table) => table.octets(1)[0])).toEqual([8, 7, 9]);
+  });
+
   it('keeps the counters of flashes apart that share everything else, before and after they write', () => {
     const pool = new SectorPool();
     const tables = [0, 0, 1, 2].map((erases) => {

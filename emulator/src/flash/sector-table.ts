@@ -85,10 +85,11 @@ export class SectorTable {
     this.#own(index).numbers[AT.wear + (index & IN_CHUNK)]! += 1;
   }
 
-  /** Swaps every sector that this flash owns alone, and whole chunks of them, for the pool's copy of the same. */
+  /** Swaps every sector that was written to since the last time, and whole chunks of them, for the pool's copy of the same. */
   share(pool: SectorPool): void {
     this.#chunks.forEach(({ owner, octets, numbers }, index) => {
-      if (owner !== this.#mark) return;
+      // What was written before a fork has no owner that may write any more; its forks see the same octets in the pool's arrays.
+      if (owner === NOBODY) return;
       for (let at = 0; at < octets.length; at++) {
         if (numbers[AT.owned + at] !== 0) octets[at] = pool.shared(octets[at]!);
       }

@@ -33,6 +33,7 @@ export function updateMeter(workshop: Workshop, index: number, operationsMax: nu
   if (fault === 'power-cut') powered.cutAt(drawCut(world, operationsMax));
   const plan = planFor(workshop, meter, world);
   const { result, senders } = sendUntilDone(workshop, world, line.a, plan, deviceKey.publicKey);
+  flash.shareSectors(workshop.sectors);
   const end: Omit<MeterEnd, 'asExpected'> = {
     index,
     deviceId: formatDeviceId(deviceId),
@@ -46,7 +47,6 @@ export function updateMeter(workshop: Workshop, index: number, operationsMax: nu
     flashOperations: flash.operationCount - operationsBefore,
     tookMs: Math.round(world.now()),
   };
-  flash.shareSectors(workshop.sectors);
   return { end: { ...end, asExpected: isExpected(end) }, flash };
 }
 

@@ -6,7 +6,7 @@ import type { CliContext } from '../shell.js';
 import { fleetQueueCommands } from './fleet-jetstream.js';
 import { command } from './command.js';
 
-export const fleetRunCommand: Command<CliContext> = command(
+const run: Command<CliContext> = command(
   async () => (await import('../commands/fleet-run.js')).fleetRun,
   {
     parameters: {
@@ -78,6 +78,6 @@ export const fleetRunCommand: Command<CliContext> = command(
 );
 
 export const fleetRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { run: fleetRunCommand, ...fleetQueueCommands },
+  routes: { run, ...fleetQueueCommands },
   docs: { brief: 'Many meters at once: run; and a queue of updates for workers: worker, enqueue, status' },
 });

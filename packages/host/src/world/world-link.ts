@@ -199,14 +199,16 @@ class End implements WorldEnd {
       octets[at >> 3]! ^= 1 << (at & 7);
       line.trace('frame-corrupted', this.#side);
     }
-    for (let copy = 0; copy < copies; copy += 1) this.#launch(octets);
+    // Each delivery has octets of its own: the frame belongs to the handler.
+    if (copies === 2) this.#launch(octets.slice());
+    this.#launch(octets);
   }
 
   #launch(octets: Uint8Array): void {
     const { world, life } = this.#line;
     const number = this.#sent;
     world.at(this.#arrivalMs(), () => {
-      if (this.#line.life === life) this.peer?.arrived(octets.slice(), number);
+      if (this.#line.life === life) this.peer?.arrived(octets, number);
     });
   }
 
