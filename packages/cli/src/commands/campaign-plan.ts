@@ -23,7 +23,7 @@ export function campaignPlan(job: Job, flags: CampaignPlanFlags, path: string): 
     const lines = rows([
       ['request', `${requestId}, ${counted(row.meters)} meters to ${row.targetEntryId}`],
       ['refused', refusal?.message],
-      ['images', outcome === 'refused' ? undefined : `${targetText(file, row.targetEntryId)}`],
+      ['images', outcome === 'refused' ? undefined : targetText(file, row.targetEntryId)],
       ['days', row.firstStartDay === undefined ? undefined : `${row.firstStartDay} to ${row.lastStartDay}`],
       ...ways.map((way) => ['way', way] as const),
       ['no way', withoutPath.length === 0 ? undefined : withoutPath.map(({ cohortId }) => cohortId).join(', ')],
