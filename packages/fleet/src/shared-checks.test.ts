@@ -12,6 +12,9 @@ import { shareChecks } from './shared-checks.js';
 const [KEY, STRANGER] = [seededKey('one'), seededKey('other')];
 const IMAGE = Uint8Array.from({ length: 20_000 }, (_, i) => (i * i) >>> 3);
 
+/** Of P-256. */
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
 function flipped(octets: Uint8Array, at: number, mask = 1): Uint8Array {
   const copy = octets.slice();
   copy[at]! ^= mask;
@@ -64,6 +67,18 @@ describe('shared checks', () => {
     expect(signaturesAsked - signaturesMade).toBeGreaterThan(50);
   });
 
+  it('tell the two rules for s apart', () => {
+    const checks = shareChecks(nodeCrypto());
+    const signature = KEY.sign(IMAGE);
+    const s = ORDER - BigInt(`0x${Buffer.from(signature.subarray(32)).toString('hex')}`);
+    const high = Uint8Array.from([
+      ...signature.subarray(0, 32),
+      ...Buffer.from(s.toString(16).padStart(64, '0'), 'hex'),
+    ]);
+    for (const rule of ['either', 'low', 'either', 'low'] as const)
+      expect(checks.verify(KEY.publicKey, IMAGE, high, rule)).toBe(rule === 'either');
+  });
+
   it('tell two images apart in any one octet, also one that the sample does not look at', () => {
     const checks = shareChecks(nodeCrypto());
     const whole = checks.sha256([IMAGE]);
@@ -78,7 +93,8 @@ describe('shared checks', () => {
     const buffer = IMAGE.slice();
     const signature = KEY.sign(IMAGE);
     expect(checks.verify(KEY.publicKey, buffer, signature, 'low')).toBe(true);
-    checks.sha256([buffer]).fill(0);
+    for (let i = 0; i < 2; i++) checks.sha256([buffer]).fill(0);
+    expect(checks.sha256([buffer])).toEqual(nodeCrypto().sha256([IMAGE]));
     buffer[100]! ^= 1;
     expect(checks.verify(KEY.publicKey, buffer, signature, 'low')).toBe(false);
     expect(checks.sha256([buffer])).toEqual(nodeCrypto().sha256([buffer]));
