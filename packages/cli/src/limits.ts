@@ -26,6 +26,10 @@ export const BLOCK_BYTES_DEFAULT = 4_096;
 export const PART_BYTES_DEFAULT = 750_000;
 export const COUNTER_MAX = 0xffff_ffff;
 export const ORIGINATOR_COUNTER_MAX: bigint = (1n << 63n) - 1n;
+/** Large images a day, far above what a DCO has room for: which are too many, it says itself. */
+export const STARTS_PER_DAY_MAX = 1_000_000;
+/** 1 goes first. It repeats a bound of the DCO. */
+export const INCIDENT_PRIORITY_MAX = 5;
 /** Seconds since 1970 as a u32. */
 export const INSTANT_S_MAX = 0xffff_ffff;
 /** A file with one token in it. */

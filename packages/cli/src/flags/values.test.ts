@@ -14,9 +14,11 @@ import * as limits from '../limits.js';
 import {
   bigWholeNumber,
   blockBytes,
+  day,
   eui64,
   hexRange,
   hexValue,
+  imageHash,
   instantS,
   listenAddress,
   share,
@@ -36,6 +38,8 @@ describe('values of options', () => {
     expect([share('1%'), share('0.5%'), share('0.25'), share('100%'), share('0')]).toEqual([0.01, 0.005, 0.25, 1, 0]);
     expect(instantS('2026-12-01T00:00:00Z')).toBe(Date.UTC(2026, 11, 1) / 1000);
     expect(instantS('2026-12-01T01:00:00+01:00')).toBe(Date.UTC(2026, 11, 1) / 1000);
+    expect(day('2028-02-29')).toBe('2028-02-29');
+    expect(imageHash('AB'.repeat(32))).toBe('ab'.repeat(32));
     expect(listenAddress('127.0.0.1:8080')).toEqual({ host: '127.0.0.1', port: 8080 });
     expect(listenAddress('[::1]:0')).toEqual({ host: '::1', port: 0 });
     expect(trustedKeyFile('supplier=keys/a=b.pem')).toEqual({ role: 'supplier', path: 'keys/a=b.pem' });
@@ -59,6 +63,9 @@ describe('values of options', () => {
     ['a block that is too large', () => blockBytes('131072')],
     ['an instant without a zone', () => instantS('2026-12-01T00:00:00')],
     ['an instant that is none', () => instantS('2026-13-01T00:00:00Z')],
+    ['a day that is none', () => day('2026-02-29')],
+    ['a day with a time', () => day('2026-02-28T00:00:00Z')],
+    ['a hash that is too short', () => imageHash('ab'.repeat(31))],
     ['a short EUI-64', () => eui64('00-DB-12-34-56-78-90')],
     ['an EUI-64 with two separators', () => eui64('00-DB:12-34-56-78-90-A0')],
     ['a port that is too high', () => listenAddress('127.0.0.1:65536')],

@@ -82,6 +82,21 @@ export function share(text: string): number {
   return value;
 }
 
+/** `2026-12-01`, a day in UTC that the calendar has. */
+export function day(text: string): string {
+  const atMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(atMs) || new Date(atMs).toISOString().slice(0, 10) !== text)
+    throw new TypeError('a day is wanted, as in 2026-12-01');
+  return text;
+}
+
+/** 64 hex digits: the SHA-256 of a Manufacturer Image. */
+export function imageHash(text: string): string {
+  if (!/^[0-9A-Fa-f]{64}$/.test(text))
+    throw new TypeError('64 hex digits are wanted, as `package inspect` prints them');
+  return text.toLowerCase();
+}
+
 /** Eight octets: `00-DB-12-34-56-78-90-A0`, with dashes, colons or neither. */
 export function eui64(text: string): Uint8Array {
   const digits = /^(?:[0-9A-Fa-f]{2}([-:]?))(?:[0-9A-Fa-f]{2}\1){6}[0-9A-Fa-f]{2}$/.test(text)

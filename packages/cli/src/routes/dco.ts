@@ -1,24 +1,14 @@
-import { buildRouteMap, type RouteMap, type TypedFlagParameter } from '@stricli/core';
+import { buildRouteMap, type RouteMap } from '@stricli/core';
 import { examples, json, onePath, privateKey, trust } from '../flags/common.js';
 import { bigWholeNumber, eui64, instantS, listenAddress, text, wholeNumber } from '../flags/values.js';
 import { PARTS_MAX, RATE_MAX, RATE_MIN, REQUEST_COUNTER_MAX } from '../limits.js';
 import type { CliContext } from '../shell.js';
 import { command } from './command.js';
+import { dcoCapacityRoutes } from './dco-capacity.js';
+import { dcoAddress, dcoTokenFile } from './dco-flags.js';
 
-type Flag<T> = TypedFlagParameter<T, CliContext>;
-
-const to: Flag<string> = {
-  kind: 'parsed',
-  parse: text,
-  brief: 'Where the DCO is: http://HOST:PORT',
-  placeholder: 'URL',
-};
-const tokenFile: Flag<string> = {
-  kind: 'parsed',
-  parse: text,
-  brief: 'File with the token of the DCO',
-  placeholder: 'FILE',
-};
+const to = dcoAddress;
+const tokenFile = dcoTokenFile;
 
 const serve = command(async () => (await import('../commands/dco-serve.js')).dcoServe, {
   parameters: {
@@ -195,6 +185,6 @@ const status = command(async () => (await import('../commands/dco-status.js')).d
 });
 
 export const dcoRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { serve, submit, status, activate },
-  docs: { brief: 'The DCO store: serve, submit, status, activate' },
+  routes: { serve, submit, status, activate, capacity: dcoCapacityRoutes },
+  docs: { brief: 'The DCO store: serve, submit, status, activate, capacity' },
 });

@@ -110,6 +110,9 @@ describe('a schedule', () => {
     const next = schedule({ reference: 'form 2', userId: 'B', perDay: 5 });
     expect(codeOf(agreeSchedule(ledger, SMALL, next, 104))).toBe('schedule-over-capacity');
     expect(codeOf(agreeSchedule(ledger, SMALL, next, 105))).toBe('ok');
+    const closed = ledgerOf(...changed({ perDay: 0 }, { fromDay: 105 }));
+    expect(codeOf(agreeSchedule(closed, SMALL, next, 104))).toBe('schedule-over-capacity');
+    expect(codeOf(agreeSchedule(closed, SMALL, next, 105))).toBe('ok');
   });
 
   it('beyond so many takes the place of one that is over, or is refused', () => {
@@ -215,12 +218,14 @@ describe('an incident', () => {
     const full = many(INCIDENTS_MAX, (i) => ({ reference: `INC ${i}`, isOpen: true }));
     const more = incident({ reference: 'one more' });
     expect(codeOf(openIncident(ledgerOf(...opened(...full)), more))).toBe('quota-exceeded');
+    const altered = incident({ reference: 'INC 3', priority: 2 });
+    expect(codeOf(openIncident(ledgerOf(...opened(...full)), altered))).toBe('ok');
     const closed = ledgerOf(...opened(...full), ...opened({ reference: 'INC 7', isOpen: false }));
     expect(openIncident(closed, more)).toEqual({
       ok: true,
       value: [remove('incident', 'INC 7'), { kind: 'incident', value: more }],
     });
-    expect(codeOf(openIncident(closed, incident({ reference: 'INC 3', priority: 2 })))).toBe('ok');
+    expect(openIncident(closed, altered)).toEqual({ ok: true, value: [{ kind: 'incident', value: altered }] });
   });
 });
 
@@ -228,6 +233,7 @@ describe('the day of the ledger', () => {
   it('goes back by hand to the day of the clock, and only when it is ahead', () => {
     const ahead = ledgerOf(starts(900, 'A', 1));
     expect(setDayBack(ahead, 100, 100)).toEqual({ ok: true, value: [{ kind: 'ledger-day', value: { day: 100 } }] });
+    expect(codeOf(setDayBack(ahead, 99, 100))).toBe('day-not-ahead');
     expect(messageOf(setDayBack(ahead, 99, 100))).toMatch(/goes back to that day/);
     expect(messageOf(setDayBack(ahead, 900, 900))).toMatch(/not ahead/);
     expect(messageOf(setDayBack(ahead, 901, 901))).toMatch(/not ahead/);

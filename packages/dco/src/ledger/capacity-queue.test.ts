@@ -64,6 +64,14 @@ describe('the queue', () => {
     expect(queue.give(ledger, SMALL, 101)).toEqual(['A2', 'B2']);
   });
 
+  it('counts the places that a User has against its limit, not only its starts', () => {
+    const queue = queueOf(...line(2, 'A'));
+    expect(queue.give(EMPTY_LEDGER, SMALL, 100)).toEqual(['A0', 'A1']);
+    for (const requestId of ['A2', 'A3', 'A4']) queue.add(waiter(requestId, 'A'));
+    expect(queue.give(EMPTY_LEDGER, SMALL, 100)).toEqual(['A2']);
+    expect(queue.reason('A3', EMPTY_LEDGER, SMALL, 100)).toBe('user-limit');
+  });
+
   it('keeps the place of one that asks again, and forgets one that is gone', () => {
     const queue = queueOf(...line(2, 'A'), waiter('A0', 'A'));
     queue.remove('nobody');

@@ -83,7 +83,7 @@ export class CapacityQueue {
   give(ledger: Ledger, policy: CapacityPolicy, day: number): readonly string[] {
     const given: string[] = [];
     let left = capacityOn(ledger, policy, day).max - startsOn(ledger, day) - this.#given.size;
-    if (left <= 0 || this.#waiting.size === 0) return given;
+    if (left <= 0) return given;
     const leftOfUser = new Map<string, number>();
     const roomOf = (userId: string): number => {
       const known = leftOfUser.get(userId);
@@ -111,7 +111,6 @@ export class CapacityQueue {
 
   /** Takes every place back that was given and not counted; each release has its old place in the order again. */
   recall(): void {
-    if (this.#given.size === 0) return;
     const all = [...this.#waiting.values(), ...this.#given.values()].toSorted((a, b) => a.order - b.order);
     this.#given.clear();
     this.#givenOfUser.clear();
