@@ -143,7 +143,7 @@ function park(meter: Meter, day: number): void {
   Object.assign(meter, { at: 'idle', parkedDay: day });
 }
 
-export function* each(set: readonly (number | readonly [number, number])[]): Generator<number> {
+function* each(set: readonly (number | readonly [number, number])[]): Generator<number> {
   for (const item of set) {
     const [first, last] = typeof item === 'number' ? [item, item] : item;
     for (let at = first; at <= last; at += 1) yield at;

@@ -257,7 +257,7 @@ class Running implements RunningCampaign {
 
   /** Asks the DCO for every start that it has not taken: first the image of the batch, then its meters. */
   async #start(): Promise<void> {
-    const { campaign, clock, dco } = this.#options;
+    const { campaign, clock } = this.#options;
     const batches = new Map<string, Start[]>();
     for (const start of this.#owed.values()) {
       const key = `${campaign.input.campaignId}/${start.batch}/${start.route}/${start.hop}`;
