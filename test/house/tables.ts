@@ -56,6 +56,7 @@ export const PURE: readonly string[] = [
   'emulator/src/',
   'packages/campaign/src/',
   'packages/products/src/',
+  'packages/dco/src/ledger/',
 ];
 
 /** The named exceptions: one-line adapters behind a conditional import, which a browser build leaves out. */
