@@ -92,6 +92,15 @@ describe('a meter that shares its checks with sound ones', () => {
   });
 });
 
+describe('a power cut', () => {
+  it('strikes in the update, whichever operation is drawn', () => {
+    // 30 cuts in an update of some 130 operations, one of them drawn within the last two.
+    const { report, ends } = createFleet({ ...OPTIONS, meters: 90, seed: 2, faultRate: 1 }).run();
+    expect(report.faults['power-cut']).toEqual({ meters: 30, asExpected: 30 });
+    expect(ends.filter(({ powerCuts }) => powerCuts === 1).length).toBe(30);
+  });
+});
+
 describe('the table of right ends', () => {
   const end = { outcome: 'activated', runs: 'new', attested: true, powerCuts: 0 } as Omit<MeterEnd, 'asExpected'>;
 

@@ -21,6 +21,7 @@ export interface MeterEnd {
   readonly senders: number;
   /** Frames on the line, both ways. */
   readonly frames: number;
+  /** From its first start on. */
   readonly flashOperations: number;
   /** On the meter's own, virtual clock. */
   readonly tookMs: number;

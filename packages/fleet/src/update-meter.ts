@@ -24,13 +24,14 @@ export function updateMeter(workshop: Workshop, index: number, operationsMax: nu
   const { flash, deviceKey, deviceId } = meter;
   const fault = workshop.faults.get(index) ?? 'none';
   const world = createWorld({ seed: meter.seed, hashed: false });
-  const operationsBefore = flash.operationCount;
   if (fault === 'power-cut') flash.seedNoise(world.random('noise').u32());
   const powered = new PoweredMeter(world, flash, (nowMs) => workshop.start(meter, nowMs));
   const latencyMs = LATENCY_MS_MIN + world.random('latency').fraction() * (LATENCY_MS_MAX - LATENCY_MS_MIN);
   const line = worldLink(world, { latencyMs });
   powered.runsIn(runMeterInWorld(world, powered.port, line.b));
   if (fault === 'power-cut') powered.cutAt(drawCut(world, operationsMax));
+  // Counted from where the cut is armed: a meter at rest has its first start behind it.
+  const operationsBefore = flash.operationCount;
   const plan = planFor(workshop, meter, world);
   const { result, senders } = sendUntilDone(workshop, world, line.a, plan, deviceKey.publicKey);
   flash.shareSectors(workshop.sectors);
