@@ -21,6 +21,18 @@ export const INPUT_CHARACTERS_MAX: number = 64 * 1024 * 1024;
 export const INPUT_DEPTH_MAX = 16;
 export const INPUT_VALUES_MAX = 4_000_000;
 
+/** The largest image of the protocol. */
+export const IMAGE_OCTETS_MAX = 10_240_000;
+/** Of any number of days in a policy, and of retries. */
+export const POLICY_DAYS_MAX = 3_650;
+export const RETRIES_MAX = 20;
+/** 1 is the most urgent. Modelled policy. */
+export const INCIDENT_PRIORITY_MAX = 4;
+/** Of a modelled meter that takes its time. */
+export const SLOW_DAYS_MAX = 30;
+/** Days looked ahead, beyond one for each image, for how long a request would have needed alone. */
+export const ALONE_DAYS_MARGIN = 1_000;
+
 /** First and last year that an input may name. */
 export const YEAR_MIN = 2000;
 export const YEAR_MAX = 2199;

@@ -188,8 +188,8 @@ function modelConflict({ model, cohorts }: CampaignInput): Conflict | undefined 
   return conflict('order', `${path}.minutesMax`, 'is below minutesMin');
 }
 
-function duplicate<T, K extends keyof T & string>(items: readonly T[], list: string, key: K): Conflict | undefined {
-  const seen = new Set<T[K]>();
+function duplicate<T>(items: readonly T[], list: string, key: keyof T & string): Conflict | undefined {
+  const seen = new Set<T[typeof key]>();
   for (const [at, item] of items.entries()) {
     if (seen.has(item[key])) return conflict('duplicate-id', `${list}.${at}.${key}`, 'is there twice');
     seen.add(item[key]);

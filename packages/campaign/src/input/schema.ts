@@ -7,6 +7,8 @@ import {
   EVENTS_MAX,
   GIVE_UP_DAYS_DEFAULT,
   ID_CHARACTERS_MAX,
+  IMAGE_OCTETS_MAX,
+  INCIDENT_PRIORITY_MAX,
   LARGE_ABOVE_OCTETS_DEFAULT,
   METERS_MAX,
   MINUTES_PER_DAY,
@@ -14,13 +16,16 @@ import {
   PARKED_DAYS_DEFAULT,
   PHASE_ANSWERED_SHARE_DEFAULT,
   PHASES_MAX,
+  POLICY_DAYS_MAX,
   RELEASE_EVERY_MINUTES_DEFAULT,
   REQUESTS_MAX,
   RESPONSE_DAYS_DEFAULT,
   RETRIES_DEFAULT,
+  RETRIES_MAX,
   RETRY_AFTER_DAYS_DEFAULT,
   SCHEDULE_PERIODS_MAX,
   SIMULTANEOUS_DAYS_DEFAULT,
+  SLOW_DAYS_MAX,
   TEXT_CHARACTERS_MAX,
   TRAFFIC_PERIODS_MAX,
   UNSCHEDULED_PER_DAY_DEFAULT,
@@ -34,7 +39,6 @@ import { dividesDay } from '../time/windows.js';
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const EUI64 = /^(?:[0-9A-F]{2}-){7}[0-9A-F]{2}$/;
 const CLOCK = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
-const DAYS_MAX = { retriesMax: 20, days: 3650 } as const;
 
 const id = v.pipe(
   v.string(),
@@ -67,7 +71,7 @@ const rate = v.pipe(
   v.check((given) => given > 0 && given < 1, 'is not between 0 and 1'),
 );
 const imagesPerDay = whole(0, CAPACITY_PER_DAY_MAX);
-const days = whole(0, DAYS_MAX.days);
+const days = whole(0, POLICY_DAYS_MAX);
 
 const user = v.strictObject({ userId: eui64, name: text, role: v.picklist(['supplier', 'dcc']) });
 const meters = v.union(
@@ -118,17 +122,17 @@ const stopRule = v.strictObject({
   falseGo: v.optional(rate, 0.01),
 });
 const policy = v.strictObject({
-  largeAboveOctets: v.optional(whole(0, 10_240_000), LARGE_ABOVE_OCTETS_DEFAULT),
+  largeAboveOctets: v.optional(whole(0, IMAGE_OCTETS_MAX), LARGE_ABOVE_OCTETS_DEFAULT),
   capacityPerDay: v.optional(imagesPerDay, CAPACITY_PER_DAY_DEFAULT),
   unscheduledPerDay: v.optional(imagesPerDay, UNSCHEDULED_PER_DAY_DEFAULT),
   unscheduledEdge: v.optional(v.picklist(['more-than', 'or-more']), 'more-than'),
   responseDays: v.optional(days, RESPONSE_DAYS_DEFAULT),
-  giveUpDays: v.optional(whole(1, DAYS_MAX.days), GIVE_UP_DAYS_DEFAULT),
+  giveUpDays: v.optional(whole(1, POLICY_DAYS_MAX), GIVE_UP_DAYS_DEFAULT),
   noticeDays: v.optional(days, NOTICE_DAYS_DEFAULT),
   simultaneousDays: v.optional(days, SIMULTANEOUS_DAYS_DEFAULT),
-  retriesMax: v.optional(whole(0, DAYS_MAX.retriesMax), RETRIES_DEFAULT),
+  retriesMax: v.optional(whole(0, RETRIES_MAX), RETRIES_DEFAULT),
   retryAfterDays: v.optional(days, RETRY_AFTER_DAYS_DEFAULT),
-  parkedDaysMax: v.optional(whole(1, DAYS_MAX.days), PARKED_DAYS_DEFAULT),
+  parkedDaysMax: v.optional(whole(1, POLICY_DAYS_MAX), PARKED_DAYS_DEFAULT),
   releaseEveryMinutes: v.optional(
     v.pipe(whole(1, MINUTES_PER_DAY), v.check(dividesDay, `does not divide ${MINUTES_PER_DAY}`)),
     RELEASE_EVERY_MINUTES_DEFAULT,
@@ -164,7 +168,7 @@ const command = v.variant('kind', [
     kind: v.literal('open-incident'),
     incidentId: id,
     requestId: id,
-    priority: whole(1, 4),
+    priority: whole(1, INCIDENT_PRIORITY_MAX),
     haltsOthers: v.boolean(),
   }),
   v.strictObject({ kind: v.literal('close-incident'), incidentId: id }),
@@ -179,9 +183,9 @@ const behaviour = v.strictObject({
   minutesMin: v.optional(whole(0, 10 * MINUTES_PER_DAY), 30),
   minutesMax: v.optional(whole(0, 10 * MINUTES_PER_DAY), 180),
   slowChance: v.optional(part, 0),
-  slowDaysMax: v.optional(whole(1, 30), 6),
+  slowDaysMax: v.optional(whole(1, SLOW_DAYS_MAX), 6),
   churnShare: v.optional(part, 0),
-  churnDays: v.optional(whole(1, DAYS_MAX.days), 30),
+  churnDays: v.optional(whole(1, POLICY_DAYS_MAX), 30),
 });
 
 /** Checks a command as a person gives it to a running campaign. */

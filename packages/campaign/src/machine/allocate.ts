@@ -27,14 +27,15 @@ interface Want {
   images: number;
 }
 
-/** The grant of the day that `atMs` belongs to, or undefined when nobody is ready and nothing was granted that could be taken back. */
+/** The grant of the day that `atMs` belongs to, or undefined when nobody is ready, no slot moves, and nothing granted is left to be taken back. */
 export function grantOf(campaign: Campaign, state: CampaignState, atMs: number): Granted | undefined {
   const day = dayOf(atMs);
   const room = roomOn(campaign, state, day);
   const groups = groupsOfWants(campaign, state, atMs, room);
   const wants = groups.flat();
-  const isNew = state.grantedDay !== day;
-  if (wants.length === 0 && (isNew || state.lanes.every(({ left }) => left === 0))) return undefined;
+  const notices = halted(campaign, state, atMs, room);
+  const hasLeft = state.grantedDay === day && state.lanes.some(({ left }) => left > 0);
+  if (wants.length === 0 && notices.length === 0 && !hasLeft) return undefined;
   const users = new UserRoom(state.roomDay === day ? state.roomByUser : new Map());
   let left = room;
   for (const group of groups) left -= share(campaign, state, group, left, users);
@@ -45,7 +46,7 @@ export function grantOf(campaign: Campaign, state: CampaignState, atMs: number):
     otherTraffic: otherTrafficOn(campaign, day),
     started: startsOf(state, day).all,
     grants: wants.map((want) => grantFrom(campaign, want)),
-    rescheduled: [...short(campaign, wants, day), ...halted(campaign, state, atMs, room)],
+    rescheduled: [...short(campaign, wants, day), ...notices],
   };
 }
 

@@ -2,7 +2,7 @@
  * What is due: a function of state and time alone, so that a campaign that is taken up after a crash at any record says the very next one. The order
  * of the questions is the order of the rules: what the world said, what time brings, what must stop, what may start.
  */
-import { METERS_PER_RECORD_MAX, MS_PER_DAY } from '../limits.js';
+import { METERS_PER_RECORD_MAX, MS_PER_DAY, MS_PER_MINUTE } from '../limits.js';
 import type { CampaignRecord, RecordBody, Released } from '../model/campaign-record.js';
 import type { CampaignState } from '../model/campaign-state.js';
 import { meterSetOfAny, metersOf } from '../model/meter-set.js';
@@ -212,12 +212,13 @@ function batchOf(
  * what time alone brings, sometimes earlier.
  */
 export function wakeAtMs(campaign: Campaign, state: CampaignState, atMs: number): number {
-  const everyMs = campaign.input.policy.releaseEveryMinutes * 60_000;
+  const everyMs = campaign.input.policy.releaseEveryMinutes * MS_PER_MINUTE;
   const nextSlot = (Math.floor(atMs / everyMs) + 1) * everyMs;
   const nextDay = (dayOf(atMs) + 1) * MS_PER_DAY;
   const isBusy = state.lanes.some(({ left }) => left > 0) || hasSmallReady(campaign, state, atMs);
   const event = campaign.eventsAtMs[state.eventsDone] ?? Number.POSITIVE_INFINITY;
-  return Math.min(isBusy ? nextSlot : nextDay, Math.max(event, atMs + 1));
+  const giveUp = state.oldestBatchMs + campaign.input.policy.giveUpDays * MS_PER_DAY;
+  return Math.min(isBusy ? nextSlot : nextDay, Math.max(Math.min(event, giveUp), atMs + 1));
 }
 
 function hasSmallReady(campaign: Campaign, state: CampaignState, atMs: number): boolean {

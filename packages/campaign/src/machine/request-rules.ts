@@ -43,7 +43,7 @@ export function scheduledOn(campaign: Campaign, index: number, day: number): num
 }
 
 /** What the 500 of a User leaves on the day. */
-export function unscheduledLeft({ input }: Campaign, state: CampaignState, user: number, day: number): number {
+function unscheduledLeft({ input }: Campaign, state: CampaignState, user: number, day: number): number {
   const { unscheduledPerDay, unscheduledEdge } = input.policy;
   const max = unscheduledEdge === 'or-more' ? unscheduledPerDay - 1 : unscheduledPerDay;
   return Math.max(0, max - (startsOf(state, day).unscheduledByUser.get(user) ?? 0));

@@ -1,5 +1,5 @@
 /** The report, from what was gathered and the table of meters. */
-import { MS_PER_DAY } from '../limits.js';
+import { ALONE_DAYS_MARGIN, MS_PER_DAY } from '../limits.js';
 import { type Campaign, userAt } from '../machine/campaign.js';
 import { capacityOn, otherTrafficOn, scheduledOn } from '../machine/request-rules.js';
 import type {
@@ -282,7 +282,7 @@ function aloneDays(campaign: Campaign, state: CampaignState, index: number, imag
   const isUrgent = campaign.input.requests[index]!.priority === 'security';
   let left = images;
   // Bounded: a day without any room for it is counted, but not for ever.
-  const last = first + images + LAST_DAY_MARGIN;
+  const last = first + images + ALONE_DAYS_MARGIN;
   for (let day = first; day < last; day += 1) {
     const spare = Math.max(0, capacityOn(campaign, state, day) - otherTrafficOn(campaign, day));
     const own = scheduledOn(campaign, index, day) ?? (isUrgent ? capacityPerDay : unscheduledPerDay);
@@ -291,5 +291,3 @@ function aloneDays(campaign: Campaign, state: CampaignState, index: number, imag
   }
   return last - first;
 }
-
-const LAST_DAY_MARGIN = 1000;

@@ -97,6 +97,7 @@ class Running implements RunningCampaign {
           trouble ??= error;
         }
       };
+      await this.#begin(atMs);
       await reach(() => this.#takeResponses(atMs));
       await reach(() => this.#takeRoom(atMs));
       await this.#decide(atMs);
@@ -116,8 +117,7 @@ class Running implements RunningCampaign {
   async command(command: CampaignCommand): Promise<Checked<CampaignRecord>> {
     return this.#alone(async () => {
       const atMs = await this.#now();
-      // The records that come first in every journal.
-      await this.#decide(atMs);
+      await this.#begin(atMs);
       const record = recordOfCommand(this.#options.campaign, this.state, command, atMs);
       if (record.ok) await this.#keep([record.value]);
       return record;
@@ -155,6 +155,16 @@ class Running implements RunningCampaign {
       if (record.ok) await this.#keep([record.value]);
     }
     return wallMs;
+  }
+
+  /** The records that come first in every journal, before anything can be told to the campaign. */
+  async #begin(atMs: number): Promise<void> {
+    const { campaign, inputDigest } = this.#options;
+    while (this.state.status === 'new' || this.state.requests.some(({ status }) => status === 'unopened')) {
+      const record = nextRecord(campaign, this.state, atMs, inputDigest);
+      if (record === undefined) return;
+      await this.#keep([record]);
+    }
   }
 
   async #decide(atMs: number): Promise<void> {
@@ -197,7 +207,6 @@ class Running implements RunningCampaign {
 
   async #takeResponses(atMs: number): Promise<void> {
     const { campaign, dco } = this.#options;
-    if (this.state.status !== 'running') return;
     const responses = await dco.responses();
     const last = responses.at(-1);
     if (last === undefined) return;
@@ -220,7 +229,7 @@ class Running implements RunningCampaign {
   async #takeRoom(atMs: number): Promise<void> {
     const day = dayOf(atMs);
     const { campaign, dco } = this.#options;
-    if (this.state.status !== 'running') return;
+    if (this.state.status === 'ended') return;
     const room = await dco.room(textOfDay(day));
     if (room === undefined) return;
     const users = room.users.filter(({ userId }) => campaign.users.has(userId));
@@ -248,7 +257,7 @@ class Running implements RunningCampaign {
 
   /** Asks the DCO for every start that it has not taken: first the image of the batch, then its meters. */
   async #start(): Promise<void> {
-    const { campaign, clock, dco } = this.#options;
+    const { campaign, clock } = this.#options;
     const batches = new Map<string, Start[]>();
     for (const start of this.#owed.values()) {
       const key = `${campaign.input.campaignId}/${start.batch}/${start.route}/${start.hop}`;
