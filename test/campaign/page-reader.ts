@@ -23,8 +23,8 @@ export interface SeenChart {
     /** Figures in it: rectangles of a path, points of a line, or 1. */
     readonly count: number;
     readonly box: Box;
-    /** Of the rectangles of a path, in units of the drawing. */
-    readonly heights: readonly number[];
+    /** The rectangles of a path, in units of the drawing. */
+    readonly rectangles: readonly Box[];
   }[];
   readonly texts: readonly SeenText[];
 }
@@ -48,8 +48,11 @@ export async function chartsOf(page: Page): Promise<readonly SeenChart[]> {
             const points = path.match(isLine ? /[MLH]/g : /M/g)?.length ?? 1;
             // A line of steps begins with a point that is none of its figures.
             const count = path.includes('H') ? points - 1 : points;
-            const heights = [...path.matchAll(/v([\d.]+)/g)].map((match) => Number(match[1]));
-            return { mark: shape.getAttribute('data-mark') ?? '', count, box: boxOf(shape), heights };
+            const rectangles = [...path.matchAll(/M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)/g)].map((match) => {
+              const [, x = 0, y = 0, width = 0, height = 0] = match.map(Number);
+              return { x, y, width, height };
+            });
+            return { mark: shape.getAttribute('data-mark') ?? '', count, box: boxOf(shape), rectangles };
           }),
           texts: [...svg.querySelectorAll('text')].map((text) => ({ text: text.textContent, box: boxOf(text) })),
         })),

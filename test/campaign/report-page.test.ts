@@ -121,19 +121,37 @@ describe.each(Object.entries(REPORTS))('the page of %s', (_, report) => {
   });
 });
 
-describe('a bar of the page', () => {
-  it('is as tall as its figure', async () => {
+describe('the bars of a day', () => {
+  it('are as tall as their figures, and stand on each other', async () => {
     const report = REPORTS['a campaign of two months']!;
     const { page } = await open(report, 1280);
     const charts = await chartsOf(page);
     await page.context().close();
-    const most = report.users.toSorted((one, other) => other.largeStarts - one.largeStarts)[0]!;
-    const bars = shapeOf(charts, 'capacity', 'user-1').heights;
-    const starts = report.days.flatMap(({ byUser }) => byUser.filter(({ userId }) => userId === most.userId));
-    expect(bars.length).toBe(starts.length);
-    expect(new Set(bars).size).toBeGreaterThan(1);
-    // The axis goes to 15,000 over 268 units; paths are written with one decimal.
-    bars.forEach((height, index) => expect(height).toBeCloseTo((starts[index]!.largeStarts * 268) / 15_000, 0));
+    const busy = report.users
+      .filter(({ largeStarts }) => largeStarts > 0)
+      .toSorted((one, other) => other.largeStarts - one.largeStarts);
+    const bars = ['other-traffic', ...busy.map((_, index) => `user-${index + 1}`)].map((mark) => [
+      ...shapeOf(charts, 'capacity', mark).rectangles,
+    ]);
+    let compared = 0;
+    for (const day of report.days) {
+      const figures = [
+        day.otherTraffic,
+        ...busy.map(({ userId }) => day.byUser.find((one) => one.userId === userId)?.largeStarts ?? 0),
+      ];
+      let floor: number | undefined;
+      for (const [index, figure] of figures.entries()) {
+        if (figure === 0) continue;
+        const bar = bars[index]!.shift()!;
+        // The axis goes to 15,000 over 268 units, and paths are written with one decimal.
+        expect(Math.abs(bar.height - (figure * 268) / 15_000)).toBeLessThan(0.11);
+        if (floor !== undefined) expect(Math.abs(bar.y + bar.height - floor)).toBeLessThan(0.21);
+        floor = bar.y;
+        compared += 1;
+      }
+    }
+    expect(compared).toBeGreaterThan(200);
+    expect(bars.flat()).toEqual([]);
   });
 });
 

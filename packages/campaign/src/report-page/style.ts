@@ -4,7 +4,7 @@
  */
 
 /** SHA-256 of {@link STYLE}, for the page's policy; the test says what it must be after a change. */
-export const STYLE_HASH: string = 'sha256-l90plDoCazQgdfC5I/S8d7XP4U02rcY/IuAgp7MRqOk=';
+export const STYLE_HASH: string = 'sha256-v2uL3dRRwCnZ2dwL1vwJ45fvX7gd3DcE1rX7wRlTdUw=';
 
 const LIGHT = `
 --page:#f6f7f8;--panel:#fff;--ink:#1d2329;--soft:#5a6570;--rule:#d9dee2;--grid:#e8ebed;--focus:#2f6db0;
@@ -116,8 +116,8 @@ svg.narrow{display:block}
 body{font-size:12px}
 header,main,footer{max-width:none;padding:0}
 section{padding:0;margin:0 0 22px;border:0}
-.chart,.tile,tr{break-inside:avoid}
-h2,.lead,.legend{break-after:avoid}
+.chart,.tile,tr,.legend,.note{break-inside:avoid}
+h2,.lead,.legend,section>.note{break-after:avoid}
 details:not([open]){display:none}
 .scroll{overflow:visible}
 table{font-size:9px}
