@@ -16,7 +16,7 @@ const REPORT = '.cache/vitest.json';
 const steps = [
   { kind: 'prepare', name: 'system packages', command: ['bash', 'scripts/setup.sh'], minutesMax: 5 },
   { kind: 'prepare', name: 'build', command: ['npm', 'run', '--silent', 'build'], minutesMax: 5 },
-  { kind: 'vitest', name: 'vitest', command: ['npm', 'run', '--silent', 'unit:json'], minutesMax: 10 },
+  { kind: 'vitest', name: 'vitest', command: ['npm', 'run', '--silent', 'unit:json'], minutesMax: 12 },
   { kind: 'check', name: 'browser', command: ['npm', 'run', '--silent', 'check:browser'], minutesMax: 2 },
   {
     kind: 'check',
