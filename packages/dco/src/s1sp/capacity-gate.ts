@@ -176,7 +176,7 @@ export class CapacityGate {
 }
 
 /** The originator of a request is the User that it counts for. */
-export function userOf(requestId: string): string {
+function userOf(requestId: string): string {
   return parseRequestId(requestId)?.originator ?? requestId;
 }
 
