@@ -309,6 +309,17 @@ describe('a DCO over HTTP', () => {
     });
   });
 
+  it('does not begin anew where only the control is left', async () => {
+    const world = memoryFiles({ seed: 1 });
+    const { dco } = await start({}, world);
+    await dco.close();
+    for (const name of world.files.list('dco/journal-1')) world.files.unlink(`dco/journal-1/${name}`);
+    await expect(start({ control: { keyPath: 'dco.key.pem' } }, world)).rejects.toMatchObject({
+      code: 'storage-corrupt',
+      message: expect.stringMatching(/deleted in part.*restore .* or delete all of it/),
+    });
+  });
+
   it('is missed by its clients in words', async () => {
     const client = dcoClient({ url: 'http://127.0.0.1:1', token: TOKEN });
     await expect(client.health()).rejects.toMatchObject({

@@ -23,6 +23,7 @@ import type { MeterLinks } from '../meter-links.js';
 import { openReleases } from '../s1sp/releases.js';
 import type { Releases } from '../s1sp/releases.js';
 import type { Intake } from '../store/intake.js';
+import { hasJournal } from '../store/generations.js';
 import { sweep } from '../store/retention.js';
 import { DEFAULT_SETTINGS } from '../store/settings.js';
 import type { DcoSettings } from '../store/settings.js';
@@ -106,6 +107,7 @@ export async function startDco(options: DcoOptions): Promise<Dco> {
   const settings: DcoSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   const report = options.report ?? ((error: unknown) => console.error(error));
   const files = options.files ?? nodeFiles();
+  if ('keyPath' in options.control) checkStoreBesideControl(files, options.directory);
   const store = openStore({
     files,
     directory: options.directory,
@@ -165,6 +167,15 @@ export async function startDco(options: DcoOptions): Promise<Dco> {
     await closeAll();
     throw error;
   }
+}
+
+/** The store's journal is made before that of the control, so a control alone is what somebody left when deleting. */
+function checkStoreBesideControl(files: FilePort, directory: string): void {
+  if (!hasJournal(files, `${directory}/control`) || hasJournal(files, directory)) return;
+  throw new DcoError(
+    'storage-corrupt',
+    `${directory} was deleted in part: the control remembers what it countersigned, and the store's journal is gone; restore the directory from a copy, or delete all of it to begin anew`,
+  );
 }
 
 async function controlOf(options: DcoOptions): Promise<ControlPort> {

@@ -23,6 +23,7 @@ export function openGeneration(files: FilePort, directory: string, settings: Jou
     files.makeDirectory(directory);
     for (let round = 0; round < GENERATION_ROUNDS_MAX; round += 1) {
       const number = currentNumber(files, directory);
+      checkWhole(files, directory, number);
       const journal = openJournal({ ...settings, files, directory: journalPath(directory, number) });
       // The owner before us may have moved on between our look and our lock.
       if (currentNumber(files, directory) === number) return { number, journal };
@@ -32,6 +33,39 @@ export function openGeneration(files: FilePort, directory: string, settings: Jou
     throw storageFault(directory, error);
   }
   throw new JournalError('locked', `${directory} is being changed by another process again and again; try once more`);
+}
+
+/**
+ * A directory of which something was deleted must not be taken for a new one: it would be open again what was answered, called off and
+ * counted. A journal has a segment before its mark is made, and keeps it until a later mark is there.
+ */
+function checkWhole(files: FilePort, directory: string, number: number): void {
+  if (hasSegments(files, journalPath(directory, number))) return;
+  const isMarked = numbers(files, directory).length > 0;
+  if (!isMarked && !hasSegments(files, journalPath(directory, number + 1))) return;
+  const what = isMarked
+    ? `${journalPath(directory, number)} has no records, and it is the one that counts`
+    : 'the mark that says which journal counts is gone';
+  throw new JournalError('corrupt', `${directory} was deleted in part: ${what}; restore the directory from a copy`);
+}
+
+/** Whether there is a journal at all. */
+export function hasJournal(files: FilePort, directory: string): boolean {
+  return [1, 2].some((number) => hasSegments(files, journalPath(directory, number)));
+}
+
+function hasSegments(files: FilePort, path: string): boolean {
+  return segmentsOf(files, path).length > 0;
+}
+
+/** None when there is no such directory. */
+function segmentsOf(files: FilePort, path: string): readonly string[] {
+  try {
+    return files.list(path).filter((name) => name.startsWith('segment'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** What a file port threw, as the journal says it. */
@@ -143,17 +177,8 @@ function journalPath(directory: string, number: number): string {
 
 /** Removes the records, the last first: a journal that has lost its end is still a journal. */
 function empty(files: FilePort, path: string): void {
-  let names: readonly string[];
-  try {
-    names = files.list(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  for (const name of names
-    .filter((one) => one.startsWith('segment'))
-    .toSorted()
-    .toReversed())
-    files.unlink(`${path}/${name}`);
+  const names = segmentsOf(files, path).toSorted().toReversed();
+  if (names.length === 0) return;
+  for (const name of names) files.unlink(`${path}/${name}`);
   files.syncDirectory(path);
 }
