@@ -38,6 +38,7 @@ export { lineOfRecord, recordOfLine } from './journal-line.js';
 export { apply } from './machine/apply.js';
 export { type Campaign, type CampaignParts, compileCampaign, deviceIdOf } from './machine/campaign.js';
 export { createState } from './machine/create-state.js';
+export { meterOf, meterView, type MeterView } from './machine/meter-view.js';
 export { nextRecord, wakeAtMs } from './machine/next-record.js';
 export { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './machine/record-of.js';
 export { type CsvFile, reportCsv } from './report/report-csv.js';

@@ -1,5 +1,6 @@
 /** Pause, abort, churn, retarget, dormant meters, communications hubs: rules R16, R28 to R32, seen in the journal. */
 import { describe, expect, it } from 'vitest';
+import { judge } from '../journal-judge.test-support.js';
 import { METER_REASONS, METER_STAGES } from '../model/campaign-state.js';
 import { countOf, metersOf } from '../model/meter-set.js';
 import {
@@ -20,6 +21,7 @@ import {
 } from '../small-world.test-support.js';
 import { apply } from './apply.js';
 import { createState } from './create-state.js';
+import { meterOf, meterView } from './meter-view.js';
 import { nextRecord } from './next-record.js';
 import { recordOfCommand, recordOfOutcomes } from './record-of.js';
 
@@ -276,6 +278,16 @@ describe('Parked meters', () => {
     expect([...new Set(starts)].map((day, k, all) => (k === 0 ? 0 : day - all[k - 1]!))).toEqual([0, 10, 10, 10]);
   });
 
+  it('that broke off again are not tried with those that still wait from before', () => {
+    const world = worldOf({
+      cohorts: [cohort('c', 6)],
+      policy: { capacityPerDay: 2, retriesMax: 3 },
+      model: { otherwise: { brokenChance: 1 } },
+    });
+    expect(judge(world.campaign.input, world.records, 6)).toEqual([]);
+    expect(reasons(world)).toEqual({ 'retries-spent': 6 });
+  });
+
   it('expire when nobody could start them for too long', () => {
     const world = worldOf({
       cohorts: [cohort('c', 5)],
@@ -285,6 +297,31 @@ describe('Parked meters', () => {
     });
     expect(reasons(world)).toEqual({ 'parked-too-long': 5 });
     expect(world.ended).toBe(true);
+  });
+});
+
+describe('One meter', () => {
+  it('can be looked at, at any time', () => {
+    const world = worldOf(HOPS);
+    const half = createState(world.campaign);
+    for (const record of world.records.filter(({ atMs }) => atMs < Date.UTC(2027, 0, 5, 3, 30)))
+      apply(world.campaign, half, record);
+    const first = meterView(world.campaign, half, 0);
+    expect(first).toMatchObject({
+      stage: 'released',
+      hop: 1,
+      tries: 1,
+      runs: 'V2',
+      path: ['V1', 'V2', 'V3'],
+      reason: 'none',
+    });
+    expect(first).toMatchObject({ cohortId: 'c', requestId: 'r', userId: SUPPLIER_A, sinceMs: Date.UTC(2027, 0, 5) });
+    expect(meterView(world.campaign, half, 9)).toMatchObject({ stage: 'installed', runs: 'V2', hop: 1, tries: 0 });
+    expect(meterView(world.campaign, half, 29)).toMatchObject({ stage: 'scheduled', runs: 'V1', hop: 0 });
+    expect(meterView(world.campaign, world.state, 29)).toMatchObject({ stage: 'done', runs: 'V3', hop: 2 });
+    expect(meterOf(world.campaign, first.deviceId)).toBe(0);
+    expect(meterOf(world.campaign, '00-00-00-00-00-00-00-00')).toBeUndefined();
+    expect(() => meterView(world.campaign, half, 30)).toThrow(expect.objectContaining({ code: 'misuse' }));
   });
 });
 
