@@ -32,7 +32,6 @@ interface Line {
 }
 
 const self = fileURLToPath(import.meta.url);
-if (argv[1] === self) await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -129,3 +128,5 @@ function rowOf(line: Line): string {
     line.gib.toFixed(2).padStart(4),
   ].join('  ');
 }
+
+if (argv[1] === self) await main();
