@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { argv, execPath, stdout } from 'node:process';
+import process, { argv, execPath, stdout } from 'node:process';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -129,4 +129,13 @@ function rowOf(line: Line): string {
   ].join('  ');
 }
 
-if (argv[1] === self) await main();
+if (argv[1] === self) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')))
+      throw error;
+    console.error(`${error.message}\nnpm run bench:fleet [-- --json] [-- --plot FILE.svg]`);
+    process.exitCode = 2;
+  }
+}
