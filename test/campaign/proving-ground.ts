@@ -179,7 +179,6 @@ export function provingGround(startDay: string): string {
       },
       cohorts: [
         { cohortId: 'bad', behaviour: { failureChance: 0.2 } },
-        { cohortId: 'turned', behaviour: { noAnswerChance: 0.05 } },
         { cohortId: 'ashes', behaviour: { noAnswerChance: 0.02, brokenChance: 0.02, silentShare: 0.01 } },
       ],
     },

@@ -151,9 +151,11 @@ function retarget(
 
 /** Whether there is a way that follows this route's end; the meter then waits at its beginning. */
 function goOnAfter(world: World, meter: number, route: number): boolean {
-  const after = world.routes[route]!.after;
+  const { after } = world.routes[route]!;
   if (after === -1 || world.routes[after]!.route.hops.length === 0) return false;
-  const { meters } = world;
+  const { meters, input } = world;
+  // Nothing begins for a meter that is another Supplier's by now.
+  if (input.users[meters.owner[meter]!]!.userId !== requestOf(world, meter)!.request.userId) return false;
   meters.route[meter] = after;
   meters.hop[meter] = 0;
   meters.tries[meter] = 0;

@@ -131,7 +131,7 @@ function retarget(
     const isStanding = stage[meter] === STAGE.waiting || stage[meter] === STAGE.installed;
     if (isStanding && hop[meter] === 0) moveMeter(campaign, state, meter, atRouteBegin(fresh), record.atMs);
     else if (stage[meter] === STAGE.done) {
-      const move = afterRoute(state, old.after, hop[meter]!, false);
+      const move = afterRoute(campaign, state, meter, hop[meter]!);
       if (move.stage !== 'done') moveMeter(campaign, state, meter, move, record.atMs);
     }
   }

@@ -12,7 +12,7 @@ import { startsAt } from './create-state.js';
 import { markAnswered, markStarted, type Move, moveMeter, settleBatch } from './move-meters.js';
 import { tidyPool } from './pools.js';
 import { countsAsUnscheduled } from './request-rules.js';
-import { addRoute, afterRoute, atRouteBegin, damaged } from './routes.js';
+import { addRoute, afterRoute, atRouteBegin, damaged, isOwn } from './routes.js';
 import { STAGE } from './stages.js';
 
 /** Stages of the meters that a record may name. */
@@ -201,7 +201,7 @@ function applyOutcomes(campaign: Campaign, state: CampaignState, record: Outcome
   for (const meter of checked(campaign, state, record, record.succeeded, [STAGE.released, STAGE.parked])) {
     markAnswered(state, meter);
     if (state.meters.stage[meter] === STAGE.released) settleBatch(state, meter);
-    moveMeter(campaign, state, meter, afterSuccess(state, meter), atMs);
+    moveMeter(campaign, state, meter, afterSuccess(campaign, state, meter), atMs);
   }
   for (const { reason, meters } of record.broken)
     for (const meter of checked(campaign, state, record, meters, [STAGE.released]))
@@ -222,9 +222,9 @@ function applyOutcomes(campaign: Campaign, state: CampaignState, record: Outcome
   }
 }
 
-function afterSuccess(state: CampaignState, meter: number): Move {
+function afterSuccess(campaign: Campaign, state: CampaignState, meter: number): Move {
   const { route, hop } = state.meters;
-  const { route: way, after, request } = state.routes[route[meter]!]!;
+  const { route: way, request } = state.routes[route[meter]!]!;
   const behind = hop[meter]! + 1;
   const { status, halfDone } = state.requests[request]!;
   if (behind < way.hops.length) {
@@ -232,7 +232,7 @@ function afterSuccess(state: CampaignState, meter: number): Move {
       ? { stage: 'exempt', reason: 'aborted-on-interim-version', hop: behind }
       : { stage: 'installed', hop: behind, tries: 0 };
   }
-  return afterRoute(state, after, behind, status === 'aborted');
+  return afterRoute(campaign, state, meter, behind);
 }
 
 /** A start came to nothing, and may be tried again by who is responsible. */
@@ -248,14 +248,13 @@ function broke(
 }
 
 function afterBreak(campaign: Campaign, state: CampaignState, meter: number, reason: MeterReason): Move {
-  const { route, hop, owner } = state.meters;
+  const { route, hop } = state.meters;
   const { request } = state.routes[route[meter]!]!;
   const { status, halfDone } = state.requests[request]!;
   const isHalfWay = hop[meter]! > 0;
   if (status === 'aborted' && !isHalfWay) return { stage: 'exempt', reason: 'aborted' };
   if (status === 'aborted' && halfDone === 'leave') return { stage: 'exempt', reason: 'aborted-on-interim-version' };
-  const isOwn = owner[meter] === campaign.users.get(requestAt(campaign, request).userId);
-  if (!isHalfWay && !isOwn) return { stage: 'exempt', reason: 'churned-away' };
+  if (!isHalfWay && !isOwn(campaign, state, meter)) return { stage: 'exempt', reason: 'churned-away' };
   return { stage: 'parked', reason };
 }
 

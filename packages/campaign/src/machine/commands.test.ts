@@ -176,6 +176,23 @@ describe('A retarget', () => {
     expect(new Set(world.state.meters.route)).toEqual(new Set([0]));
   });
 
+  it.each([
+    ['done before they churn', '2027-01-06T12:00:00Z'],
+    ['half-way when they churn', '2027-01-05T04:00:00Z'],
+  ])('begins nothing for meters of another Supplier, %s, and the campaign ends', (_, instant) => {
+    const churn = at(instant, { kind: 'churn', cohortId: 'c', meters: [[0, 29]], toUserId: SUPPLIER_B });
+    const [pause, retarget, resume] = events;
+    const world = worldOf({ ...HOPS, lists, events: [pause!, churn, retarget!, resume!] });
+    expect(world.ended).toBe(true);
+    const [command] = recordsOf(world, 'commanded').filter((one) => one.command.kind === 'retarget');
+    const [routes] = command!.routes!;
+    expect(routes!.after!.hops.map(({ entryId }) => entryId)).toEqual(['W']);
+    const done = world.state.meters.stage.filter((stage) => METER_STAGES[stage] === 'done').length;
+    expect(done).toBeGreaterThan(5);
+    expect(reasons(world)['churned-away']).toBe(30 - done);
+    expect(new Set(world.state.meters.route)).not.toContain(routes!.after!.route);
+  });
+
   it('never gives a meter the same image again', () => {
     const backwards = {
       cpl: [...LISTS.cpl, entry('W', ['V3'], { manufacturerImageHash: LISTS.cpl[1]!['manufacturerImageHash'] })],

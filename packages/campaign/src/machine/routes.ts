@@ -2,6 +2,7 @@
 import { CampaignError } from '../error.js';
 import type { CampaignRecord, Route } from '../model/campaign-record.js';
 import type { CampaignState } from '../model/campaign-state.js';
+import { type Campaign, requestAt } from './campaign.js';
 import type { Move } from './move-meters.js';
 
 /** @throws CampaignError `journal-damaged` when it is not the next one. */
@@ -25,10 +26,18 @@ export function atRouteBegin(route: Route | undefined): Move {
     : { stage: 'waiting', reason: 'none', ...start };
 }
 
-/** At the end of a route: another one may follow, unless the request was aborted; then this was the target. */
-export function afterRoute(state: CampaignState, after: number | undefined, behind: number, isAborted: boolean): Move {
+/** Whether the meter is the request's own User's: nothing begins for one that has gone to another Supplier, not even another way (rule R29). */
+export function isOwn(campaign: Campaign, state: CampaignState, meter: number): boolean {
+  const { request } = state.routes[state.meters.route[meter]!]!;
+  return state.meters.owner[meter] === campaign.users.get(requestAt(campaign, request).userId);
+}
+
+/** At the end of its route a meter goes on with the one that follows, if there is one and its request may still begin something for it. */
+export function afterRoute(campaign: Campaign, state: CampaignState, meter: number, behind: number): Move {
+  const { after, request } = state.routes[state.meters.route[meter]!]!;
   const next = after === undefined ? undefined : state.routes[after]!.route;
-  if (next === undefined || next.hops.length === 0 || isAborted) return { stage: 'done', hop: behind };
+  const isOver = state.requests[request]!.status === 'aborted' || !isOwn(campaign, state, meter);
+  if (next === undefined || next.hops.length === 0 || isOver) return { stage: 'done', hop: behind };
   return { stage: 'installed', route: next.route, hop: 0, tries: 0 };
 }
 
