@@ -2,21 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stopRule } from './stop-rule.js';
+import { goals } from './stop-rule.test-support.js';
 import { exactOutcome } from './stop-rule-table.js';
-
-const goals = fc
-  .record({
-    acceptRate: fc.double({ min: 0.002, max: 0.1, noNaN: true }),
-    times: fc.double({ min: 2.5, max: 9, noNaN: true }),
-    falseStop: fc.double({ min: 0.001, max: 0.2, noNaN: true }),
-    falseGo: fc.double({ min: 0.001, max: 0.2, noNaN: true }),
-  })
-  .map(({ acceptRate, times, falseStop, falseGo }) => ({
-    acceptRate,
-    stopRate: acceptRate * times,
-    falseStop,
-    falseGo,
-  }));
 
 describe('any stop rule', () => {
   it('keeps its error rates, computed exactly, however many results come between two looks', () => {

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type SequentialStopRule, stopRule, type StopRuleGoals, type StopState } from './stop-rule.js';
+import { goals } from './stop-rule.test-support.js';
 import { exactOutcome } from './stop-rule-table.js';
 
 const GOALS: StopRuleGoals = { acceptRate: 0.001, stopRate: 0.02, falseStop: 0.01, falseGo: 0.01 };
@@ -115,20 +116,6 @@ describe('a stop rule', () => {
     expect(() => rule.observe({ ...state, successes: count }, { failures: 0, successes: 0 })).toThrow('no count');
   });
 });
-
-const goals = fc
-  .record({
-    acceptRate: fc.double({ min: 0.002, max: 0.1, noNaN: true }),
-    times: fc.double({ min: 2.5, max: 9, noNaN: true }),
-    falseStop: fc.double({ min: 0.001, max: 0.2, noNaN: true }),
-    falseGo: fc.double({ min: 0.001, max: 0.2, noNaN: true }),
-  })
-  .map(({ acceptRate, times, falseStop, falseGo }) => ({
-    acceptRate,
-    stopRate: acceptRate * times,
-    falseStop,
-    falseGo,
-  }));
 
 describe('any stop rule', () => {
   it('gives for the same results the same verdict in any grouping, as long as none was given before', () => {
