@@ -9,6 +9,10 @@ export interface Room {
 
 const boot = (name: string): string => `emulator/src/boot/${name}`;
 const pack = (name: string): string => `protocol/src/package/${name}`;
+const hops = (name: string): string => `packages/products/src/hops/${name}`;
+const plan = (name: string): string => `packages/campaign/src/plan/${name}`;
+const stopRule = (name: string): string => `packages/campaign/src/stop-rule/${name}`;
+const ledger = (name: string): string => `packages/dco/src/ledger/${name}`;
 
 export const ROOMS: readonly Room[] = [
   {
@@ -30,5 +34,31 @@ export const ROOMS: readonly Room[] = [
     name: 'log',
     mutate: ['emulator/src/flash/record-log.ts'],
     tests: ['emulator/src/flash/record-log-slots.test.ts'],
+  },
+  {
+    name: 'hops',
+    least: 0.9,
+    mutate: ['plan-hops.ts', 'hop-rules.ts', 'check-proof.ts'].map(hops),
+    tests: ['plan-hops.test.ts', 'check-proof.test.ts'].map(hops),
+  },
+  {
+    name: 'plan',
+    least: 0.9,
+    mutate: ['plan-deliveries.ts', 'claim-group.ts', 'progress.ts', 'share-day.ts'].map(plan),
+    tests: ['plan-deliveries.test.ts', 'share-day.test.ts'].map(plan),
+  },
+  {
+    name: 'stop-rule',
+    least: 0.9,
+    mutate: ['stop-rule.ts', 'stop-rule-table.ts'].map(stopRule),
+    tests: ['stop-rule.test.ts', 'stop-rule-table.test.ts'].map(stopRule),
+  },
+  {
+    name: 'ledger',
+    least: 0.9,
+    mutate: ['agreements.ts', 'capacity-queue.ts', 'day.ts', 'ledger.ts', 'ledger-change.ts', 'may-start.ts'].map(
+      ledger,
+    ),
+    tests: [ledger('*.test.ts')],
   },
 ];
