@@ -6,6 +6,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', '**/dist-test/**'],
     // Not vitest's default of letting `.only` pass outside CI: a suite that runs half of itself must never look green.
     allowOnly: false,
+    // By default a core is left free: of two, that is half of what there is.
+    maxWorkers: 2,
     // Exhaustive and real-time tests share two cores with everything else in CI.
     testTimeout: 30_000,
     hookTimeout: 30_000,
