@@ -43,7 +43,7 @@ export interface DcoRoom {
 }
 
 export interface Submission {
-  /** `campaignId/batch/route/hop`. */
+  /** `campaignId/openedAtMs/batch/route/hop`: the batches of a journal that was lost are others. */
   readonly key: string;
   readonly userId: string;
   readonly entryId: string;
@@ -58,6 +58,11 @@ export interface Activation {
   readonly deviceId: string;
   readonly entryId: string;
   readonly imageHash: string;
+  /**
+   * Grows with every start of a device, in this campaign and over those that are opened one after the other: the originator counter of its
+   * authorisation. Below 2^62.
+   */
+  readonly ordinal: bigint;
 }
 
 export type ActivationTaken =

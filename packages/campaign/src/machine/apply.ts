@@ -39,6 +39,7 @@ export function apply(campaign: Campaign, state: CampaignState, record: Campaign
         );
       state.status = 'running';
       state.inputDigest = record.inputDigest;
+      state.openedAtMs = record.atMs;
       return;
     case 'requested':
       return applyRequested(campaign, state, record);

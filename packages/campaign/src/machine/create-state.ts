@@ -11,6 +11,7 @@ export function createState(campaign: Campaign): CampaignState {
     owner.fill(campaign.users.get(userId)!, campaign.cohortFirst[at], campaign.cohortFirst[at + 1]);
   return {
     seq: 0,
+    openedAtMs: 0,
     lastAtMs: 0,
     status: 'new',
     inputDigest: '',

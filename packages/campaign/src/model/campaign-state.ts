@@ -157,7 +157,8 @@ export interface IncidentState {
 export interface CampaignState {
   /** Of the next record. */
   seq: number;
-  /** Of the last record. */
+  /** Of the first record, and of the last one. */
+  openedAtMs: number;
   lastAtMs: number;
   status: 'new' | 'running' | 'ended';
   inputDigest: string;

@@ -62,6 +62,14 @@ describe('A running campaign', () => {
     const [first] = desk.dco.activations.values();
     expect(first!.key).toBe(`small/${first!.deviceId}/${first!.imageHash}/1`);
     expect(first).toMatchObject({ userId: SUPPLIER_A, entryId: 'V2' });
+    const [submission] = desk.dco.submissions.values();
+    expect(submission!.key).toBe(`small/${START_MS}/0/0/0`);
+    for (const deviceId of new Set([...desk.dco.activations.values()].map((one) => one.deviceId))) {
+      const ordinals = [...desk.dco.activations.values()].filter((one) => one.deviceId === deviceId);
+      expect(ordinals).toHaveLength(2);
+      expect(ordinals[1]!.ordinal > ordinals[0]!.ordinal).toBe(true);
+      expect(ordinals[0]!.ordinal >= BigInt(START_MS / 1000) << 20n).toBe(true);
+    }
     const submitted = [...desk.dco.submissions.values()].flatMap(({ deviceIds }) => deviceIds);
     expect(submitted).toHaveLength(60);
     const { input, meterCount } = campaignOf(desk.json);

@@ -260,7 +260,7 @@ class Running implements RunningCampaign {
     const { campaign, clock } = this.#options;
     const batches = new Map<string, Start[]>();
     for (const start of this.#owed.values()) {
-      const key = `${campaign.input.campaignId}/${start.batch}/${start.route}/${start.hop}`;
+      const key = `${campaign.input.campaignId}/${this.state.openedAtMs}/${start.batch}/${start.route}/${start.hop}`;
       const starts = batches.get(key);
       if (starts === undefined) batches.set(key, [start]);
       else starts.push(start);
@@ -292,7 +292,8 @@ class Running implements RunningCampaign {
 
   async #activate(start: Start): Promise<MeterOutcome | undefined> {
     const { key, userId, deviceId, entryId, imageHash, meter, route, hop, tries } = start;
-    const answer = await this.#options.dco.activate({ key, userId, deviceId, entryId, imageHash });
+    const ordinal = BigInt(Math.floor(this.state.openedAtMs / 1000)) * BATCHES_OF_A_SECOND + BigInt(start.batch);
+    const answer = await this.#options.dco.activate({ key, userId, deviceId, entryId, imageHash, ordinal });
     this.#owed.delete(key);
     return answer.taken ? undefined : { meter, route, hop, tries, result: answer.result };
   }
@@ -307,6 +308,9 @@ class Running implements RunningCampaign {
     return this.#meterByDevice.get(deviceId);
   }
 }
+
+/** Campaigns that are opened one second apart stay apart, as long as the earlier one has fewer batches than this. */
+const BATCHES_OF_A_SECOND: bigint = 1n << 20n;
 
 /** Told apart from what the DCO does: it ends the run. */
 class JournalTrouble extends Error {}
