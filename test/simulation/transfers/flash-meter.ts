@@ -52,6 +52,8 @@ export class FlashMeter implements SimMeter {
   #isTorn = false;
   /** By the cut that has just been. */
   #wasTorn = false;
+  /** The image that the meter held when it was last known, its blocks perhaps torn: only another one has its slot made ready. */
+  #holds: string | undefined;
 
   constructor(options: FlashMeterOptions) {
     this.#options = options;
@@ -171,6 +173,7 @@ export class FlashMeter implements SimMeter {
     if (phase === 'trial') this.struck.trials += 1;
     else if (this.#phase === 'trial' && runningVersion === manifest.fileVersion) this.struck.reverted += 1;
     this.#phase = phase;
+    this.#holds = undefined;
   }
 
   #judgeTrial(): void {
@@ -192,6 +195,7 @@ export class FlashMeter implements SimMeter {
     const isReplaced = this.#offered !== undefined && offer !== undefined && !isSame(this.#offered, offer);
     const isGivenUp = this.#isTorn;
     this.#offered = undefined;
+    this.#holds = held?.manifestDigest;
     this.#isTorn ||= this.#wasTorn;
     this.#wasTorn = false;
     if (held?.manifestDigest !== manifestDigest || held.durableCount >= durableCount) return;
@@ -207,9 +211,11 @@ export class FlashMeter implements SimMeter {
     const { message } = received.envelope;
     if (message.kind === 'accept' && message.status === 'send') {
       const { durableCount } = message;
-      this.#claimed = { manifestDigest: toHex(message.manifestDigest), durableCount, offer: this.#offered };
+      const manifestDigest = toHex(message.manifestDigest);
+      this.#claimed = { manifestDigest, durableCount, offer: this.#offered };
       // Nothing of what was there before the slot was made ready is there any more.
-      if (durableCount === 0) this.#isTorn = false;
+      if (this.#holds !== manifestDigest) this.#isTorn = false;
+      this.#holds = manifestDigest;
     }
     if (message.kind === 'accept' || message.kind === 'refuse') this.#offered = undefined;
     if (message.kind === 'sack')
