@@ -4,6 +4,7 @@
  * - `usage`: the options contradict each other, or a value is none;
  * - `file-missing`, `file-denied`, `file-empty`, `file-too-large`, `not-a-file`: an input that cannot be read as what it should be;
  * - `file-exists`: an output that is there already; nothing was written;
+ * - `owner-silent`: the process that runs a campaign does not answer;
  * - `no-power`: the meter is off, or halted; `wrong-clock`: time was to be moved that nobody moves;
  * - `storage-full`, `storage-failed`: the file system refused to take, or to give, the octets; no half-written output is left.
  */
@@ -15,6 +16,7 @@ export type CliErrorCode =
   | 'file-too-large'
   | 'not-a-file'
   | 'file-exists'
+  | 'owner-silent'
   | 'no-power'
   | 'wrong-clock'
   | 'storage-full'

@@ -2,11 +2,13 @@
  * Exit codes are an API. Every fault that any package can name has one here, and each table is total by its type: a fault that is
  * added elsewhere does not compile until its exit code is decided.
  */
+import type { CampaignErrorCode } from '@smets1/campaign';
 import type { DcoErrorCode, EntryCode, RefusalCode } from '@smets1/dco';
 import type { FleetErrorCode, WorkErrorCode } from '@smets1/fleet';
 import type { LinkErrorCode } from '@smets1/hardware';
 import type { HostErrorCode } from '@smets1/host';
 import type { GuardError } from '@smets1/http-guard';
+import type { JournalErrorCode } from '@smets1/journal';
 import type { FailureReason, JoinFault, OutcomeCode, Refusal } from '@smets1/protocol';
 import type { CliErrorCode } from './errors.js';
 
@@ -143,6 +145,7 @@ export const CLI_EXIT: Readonly<Record<CliErrorCode, ExitCode>> = {
   'file-too-large': EXIT.usage,
   'not-a-file': EXIT.usage,
   'file-exists': EXIT.usage,
+  'owner-silent': EXIT['no-answer'],
   'no-power': EXIT['no-answer'],
   'wrong-clock': EXIT.usage,
   'storage-full': EXIT.storage,
@@ -293,4 +296,27 @@ export const WORK_EXIT: Readonly<Record<WorkErrorCode, ExitCode>> = {
   'storage-failed': EXIT.storage,
   closed: EXIT.interrupted,
   misuse: EXIT.usage,
+};
+
+/** The journal of a campaign cannot be used. */
+export const JOURNAL_EXIT: Readonly<Record<JournalErrorCode, ExitCode>> = {
+  corrupt: EXIT.storage,
+  locked: EXIT.storage,
+  'storage-full': EXIT.storage,
+  'storage-failed': EXIT.storage,
+  'no-journal': EXIT.usage,
+  'no-record': EXIT.defect,
+  closed: EXIT.defect,
+  'too-large': EXIT.defect,
+  overloaded: EXIT.defect,
+  misuse: EXIT.defect,
+};
+
+/** A campaign that cannot go on. */
+export const CAMPAIGN_EXIT: Readonly<Record<CampaignErrorCode, ExitCode>> = {
+  misuse: EXIT.defect,
+  'journal-damaged': EXIT.storage,
+  'other-campaign': EXIT.usage,
+  clock: EXIT.usage,
+  'dco-refused': EXIT.refused,
 };

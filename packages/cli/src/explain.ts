@@ -1,17 +1,21 @@
 /** What an error of any package means to whoever typed the command. */
+import { CampaignError } from '@smets1/campaign';
 import { DcoError } from '@smets1/dco';
 import { EmulatorError, FlashFileError } from '@smets1/emulator';
 import { FleetError, WorkError } from '@smets1/fleet';
 import { LinkError } from '@smets1/hardware';
 import { HostError } from '@smets1/host';
 import { GuardError } from '@smets1/http-guard';
+import { JournalError } from '@smets1/journal';
 import {
+  CAMPAIGN_EXIT,
   DCO_EXIT,
   DCO_REFUSAL_EXIT,
   EXIT,
   FLEET_EXIT,
   GUARD_EXIT,
   HOST_EXIT,
+  JOURNAL_EXIT,
   LINK_EXIT,
   PACKAGE_FAULT_EXIT,
   WORK_EXIT,
@@ -23,6 +27,10 @@ import { failed, type Finish } from './run-command.js';
 /** A bad end for `error`: with its own cause and way out where it is one we know, else as a defect of ours. */
 export function explain(error: unknown): Finish {
   if (error instanceof DcoError && exitCodeOfDco(error) !== EXIT.defect) return known(exitCodeOfDco(error), error);
+  if (error instanceof JournalError && JOURNAL_EXIT[error.code] !== EXIT.defect)
+    return known(JOURNAL_EXIT[error.code], error);
+  if (error instanceof CampaignError && CAMPAIGN_EXIT[error.code] !== EXIT.defect)
+    return known(CAMPAIGN_EXIT[error.code], error);
   if (error instanceof GuardError) return known(GUARD_EXIT[error.code], error);
   if (error instanceof WorkError) return known(WORK_EXIT[error.code], error);
   if (error instanceof LinkError) return known(LINK_EXIT[error.code], error);

@@ -133,3 +133,20 @@ export const ENDS_SHOWN_MAX = 10;
 export const RACK_LINKS_SPARE = 64;
 /** The seed of meters that are kept, in a file. */
 export const RACK_FILE_BYTES_MAX = 64;
+
+/** Meters listed to a person by `campaign status --meters`. */
+export const METERS_SHOWN_MAX = 100;
+/** Starts of one hop, also beyond what any policy allows, among which the key of a response is looked for. */
+export const RETRIES_LOOKED_FOR_MAX = 24;
+/** How long an authorisation of a campaign holds. Modelled policy: a DCO lets a release wait 30 days, then tries for 5. */
+export const AUTHORISATION_DAYS = 40;
+/** Pulls of responses in one turn of a campaign; what is more waits for the next. */
+export const RESPONSE_PULLS_MAX = 100;
+/** How often a campaign looks for answers while something is under way, and else. */
+export const CAMPAIGN_POLL_MS = 500;
+export const CAMPAIGN_IDLE_MS = 30_000;
+/** One command to a campaign that runs, and how long its answer may take: a turn may have thousands of starts to ask for. */
+export const CAMPAIGN_COMMAND_BYTES_MAX = 1_000_000;
+export const CAMPAIGN_COMMAND_MS_MAX = 300_000;
+export const CAMPAIGN_CONTROL_FILE_BYTES_MAX = 4_096;
+export const CAMPAIGN_LOOK_MS_MAX = 2_000;

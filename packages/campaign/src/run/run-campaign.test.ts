@@ -53,6 +53,18 @@ const recordsIn = (desk: Desk): CampaignRecord[] => desk.journal.lines.map(recor
 const done = ({ state }: RunningCampaign): number => state.counts[METER_STAGES.indexOf('done')]!;
 
 describe('A running campaign', () => {
+  it('takes no command once it has ended, and its journal stays as it is', async () => {
+    const desk = deskOf();
+    const running = await runToEnd(desk);
+    const before = desk.journal.lines.length;
+    expect(await running.command({ kind: 'pause', reason: 'late' })).toMatchObject({
+      ok: false,
+      fault: { code: 'contradiction' },
+    });
+    expect(desk.journal.lines).toHaveLength(before);
+    expect((await running.turn()).ended).toBe(true);
+  });
+
   it('brings every meter to its version, each start under its own key, and acknowledges every answer', async () => {
     const desk = deskOf({ requests: [request('r', ['c'], { targetEntryId: 'V3' })] });
     const running = await runToEnd(desk);

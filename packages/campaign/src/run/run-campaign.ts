@@ -118,6 +118,7 @@ class Running implements RunningCampaign {
     return this.#alone(async () => {
       const atMs = await this.#now();
       await this.#begin(atMs);
+      if (this.state.status === 'ended') return ENDED;
       const record = recordOfCommand(this.#options.campaign, this.state, command, atMs);
       if (record.ok) await this.#keep([record.value]);
       return record;
@@ -308,6 +309,11 @@ class Running implements RunningCampaign {
     return this.#meterByDevice.get(deviceId);
   }
 }
+
+const ENDED: Checked<CampaignRecord> = {
+  ok: false,
+  fault: { code: 'contradiction', path: '', message: 'the campaign has ended, and nothing can be told to it any more' },
+};
 
 /** Campaigns that are opened one second apart stay apart, as long as the earlier one has fewer batches than this. */
 const BATCHES_OF_A_SECOND: bigint = 1n << 20n;

@@ -31,3 +31,13 @@ export function figuresText({ head, response, fairness, failures }: CampaignRepo
     ['fairness', fairness.index.toFixed(3)],
   ]);
 }
+
+/** The same for programs. */
+export function figuresFields({
+  head,
+  response,
+  fairness,
+  failures,
+}: CampaignReport): Pick<CampaignReport, 'head' | 'response' | 'fairness' | 'failures'> {
+  return { head, response, fairness, failures };
+}

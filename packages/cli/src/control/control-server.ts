@@ -90,6 +90,7 @@ const STATUS: Readonly<Record<CliErrorCode, number>> = {
   'file-too-large': 400,
   'not-a-file': 400,
   'file-exists': 409,
+  'owner-silent': 409,
   'no-power': 409,
   'wrong-clock': 409,
   'storage-full': 507,

@@ -127,6 +127,20 @@ export function trustedKeyFile(text: string): TrustedKeyFile {
 
 const TRUST_ROLES = ['manufacturer', 'supplier', 'dco'] as const;
 
+export interface SupplierKeyFile {
+  /** As a product list writes it; undefined: the key of every User. */
+  readonly userId: string | undefined;
+  readonly path: string;
+}
+
+/** `90-B3-D5-1F-30-01-00-00=supplier.key.pem`, or a PEM alone for every User. */
+export function supplierKeyFile(value: string): SupplierKeyFile {
+  const [, userId, path] = /^((?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2})=(.*)$/s.exec(value) ?? [];
+  const file = path ?? value;
+  if (file === '') throw new TypeError('[USER=]PEM is wanted, as in 90-B3-D5-1F-30-01-00-00=keys/supplier.key.pem');
+  return { userId: userId?.toUpperCase(), path: file };
+}
+
 /** `household`, or a power in watts. */
 export function loadWish(
   value: string,

@@ -1,8 +1,10 @@
 import { buildRouteMap, type RouteMap, type TypedFlagParameter } from '@stricli/core';
-import { examples, force, json, onePath } from '../flags/common.js';
-import { text, whatIfWish, wholeNumber } from '../flags/values.js';
+import { examples, json, onePath } from '../flags/common.js';
+import { whatIfWish, wholeNumber } from '../flags/values.js';
 import type { CliContext } from '../shell.js';
+import { campaignRunRoutes } from './campaign-run.js';
 import { command } from './command.js';
+import { reportFiles } from './report-files.js';
 
 type WhatIfFlag = TypedFlagParameter<readonly ReturnType<typeof whatIfWish>[] | undefined, CliContext>;
 
@@ -41,35 +43,7 @@ const simulate = command(async () => (await import('../commands/campaign-simulat
         brief: 'Of everything that is left to luck',
         placeholder: 'N',
       },
-      journal: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        brief: 'Write every record, a line of JSON each',
-        placeholder: 'FILE',
-      },
-      figures: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        brief: 'Write all figures as JSON',
-        placeholder: 'FILE',
-      },
-      page: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        brief: 'Write the report as a page for a browser',
-        placeholder: 'FILE.html',
-      },
-      csv: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        brief: 'Write the tables of the report into this folder',
-        placeholder: 'DIR',
-      },
-      force,
+      ...reportFiles,
       json,
     },
     positional: onePath('Input of the campaign, JSON', 'CAMPAIGN'),
@@ -88,6 +62,6 @@ const simulate = command(async () => (await import('../commands/campaign-simulat
 });
 
 export const campaignRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { plan, simulate },
-  docs: { brief: 'Thousands of meters under one capacity: plan, simulate' },
+  routes: { plan, simulate, ...campaignRunRoutes },
+  docs: { brief: 'Thousands of meters under one capacity: plan, simulate, run' },
 });
