@@ -25,9 +25,9 @@ export interface RequestKeys {
   isOwnPart(requestId: string): boolean;
 }
 
-export function requestKeys({ input, entries, users }: Campaign, { sha256 }: CryptoPort): RequestKeys {
+export function requestKeys({ input, entries, users }: Campaign, crypto: CryptoPort): RequestKeys {
   const number = (what: string, key: string, bits: bigint): bigint => {
-    const digest = sha256([new TextEncoder().encode(`${what}\0${key}`)]);
+    const digest = crypto.sha256([new TextEncoder().encode(`${what}\0${key}`)]);
     return new DataView(digest.buffer, digest.byteOffset).getBigUint64(0) >> (64n - bits);
   };
   // 63 bits: what is above belongs to requests that call others off.

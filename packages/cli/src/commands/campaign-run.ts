@@ -107,7 +107,7 @@ async function live(job: Job, life: Life): Promise<Finish> {
       for (const { command, resolve } of told.splice(0)) resolve(await running.command(command));
       // eslint-disable-next-line no-await-in-loop -- turns follow each other
       const turn = await running.turn();
-      if (turn.trouble !== undefined && !isPassing(turn.trouble)) throw turn.trouble;
+      if (turn.trouble !== undefined && !isPassing(turn.trouble)) throw errorOf(turn.trouble);
       const trouble = turn.trouble === undefined ? '' : messageOf(turn.trouble);
       if (trouble !== '' && trouble !== said) job.report.warn(`${trouble}; it is asked again`);
       said = trouble;
@@ -131,6 +131,10 @@ const OVER: Checked<CampaignRecord> = {
   ok: false,
   fault: { code: 'contradiction', path: '', message: 'the process that runs this campaign is ending; say it again' },
 };
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new TypeError(String(thrown));
+}
 
 function restMs({ wakeAtMs, underWay, owed, trouble }: Turn): number {
   const isWaiting = underWay > 0 || owed > 0 || trouble !== undefined;
