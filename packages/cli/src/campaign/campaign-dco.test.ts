@@ -265,8 +265,8 @@ describe('Room', () => {
           perDay: 12_000,
           otherTraffic: 0,
           max: 12_000,
-          used: 11_700,
-          left: 300,
+          used: 11_300,
+          left: 700,
           limitWithoutSchedule: 500,
           waiting: 0,
           halted: false,
@@ -277,9 +277,9 @@ describe('Room', () => {
         }),
     });
     expect(await port.room('2027-01-04')).toEqual({
-      images: 300,
+      images: 700,
       users: [
-        { userId: USER, images: 300 },
+        { userId: USER, images: 500 },
         { userId: OTHER, images: 20 },
       ],
     });
