@@ -1,12 +1,15 @@
 /**
  * Goal: each threat to a campaign has a test that passes. Method: exactly the tests that `threats.ts` names are run. Ends with 1 when a threat of T61 to
  * T66 has none, or a named test does not exist, is skipped, or fails.
+ *
+ *   --report FILE   look into this report of vitest (JSON) instead of running anything
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
 import { THREATS } from './threats.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -19,8 +22,9 @@ interface Report {
   }[];
 }
 
+const { values } = parseArgs({ options: { report: { type: 'string' } } });
 const tests = THREATS.flatMap((threat) => threat.tests);
-const report = run();
+const report = values.report === undefined ? run() : reportIn(values.report);
 let failed = 0;
 let passed = 0;
 for (const id of IDS) {
@@ -64,8 +68,12 @@ function run(): Report {
       ],
       { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] },
     );
-    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+    return reportIn(file);
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+function reportIn(file: string): Report {
+  return JSON.parse(readFileSync(file, 'utf8')) as Report;
 }

@@ -6,6 +6,7 @@ export interface Threat {
 }
 
 const here = (file: string): string => `test/campaign/${file}`;
+const campaign = (file: string): string => `packages/campaign/src/${file}`;
 const violations = (rule: string): Threat['tests'][number] => ({
   file: here('violations.test.ts'),
   name: `A violation of ${rule} is found`,
@@ -16,6 +17,7 @@ export const THREATS: readonly Threat[] = [
     id: 'T61',
     what: 'wrong device, double update, cohort leak',
     tests: [
+      { file: campaign('simulate/scope.test.ts'), name: 'T61 a campaign' },
       { file: here('violations.test.ts'), name: 'The proving ground breaks no rule' },
       violations('R13'),
       violations('R14'),
@@ -27,6 +29,7 @@ export const THREATS: readonly Threat[] = [
     id: 'T62',
     what: 'halting rule late or never',
     tests: [
+      { file: campaign('simulate/halting.test.ts'), name: 'T62 the stop rule' },
       { file: here('stopping.test.ts'), name: 'Firmware that fails is stopped' },
       violations('R17'),
       violations('R18'),
@@ -36,6 +39,8 @@ export const THREATS: readonly Threat[] = [
     id: 'T63',
     what: 'clock jumps, daylight saving, restart',
     tests: [
+      { file: campaign('simulate/clock.test.ts'), name: 'T63 a clock that jumps' },
+      { file: campaign('run/run-campaign.test.ts'), name: 'T63 the clock of a run' },
       { file: here('clock-jumps.test.ts'), name: 'A clock that is set forward and back' },
       { file: here('checker/calendar.test.ts'), name: "A window on London's clock" },
       violations('R10'),
@@ -44,12 +49,21 @@ export const THREATS: readonly Threat[] = [
   {
     id: 'T64',
     what: 'crash in mid-campaign',
-    tests: [{ file: here('crash.test.ts'), name: 'A campaign that is broken off after any record' }],
+    tests: [
+      { file: campaign('simulate/crash.test.ts'), name: 'T64 a crash' },
+      { file: campaign('run/run-campaign.test.ts'), name: 'A running campaign T64 continues after a crash' },
+      { file: here('crash.test.ts'), name: 'A campaign that is broken off after any record' },
+      { file: 'test/campaign-kills/kills.test.ts', name: 'kill -9 of the runner' },
+    ],
   },
   {
     id: 'T65',
     what: 'wrong file, version typo, same file again',
-    tests: [{ file: here('mistakes.test.ts'), name: 'An operator' }],
+    tests: [
+      { file: campaign('input/campaign-input-of.test.ts'), name: 'T65 a mistake in an input' },
+      { file: 'packages/cli/src/commands/campaign-run.test.ts', name: 'T65 a campaign is refused' },
+      { file: here('mistakes.test.ts'), name: 'An operator' },
+    ],
   },
   {
     id: 'T66',

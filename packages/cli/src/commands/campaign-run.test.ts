@@ -144,8 +144,15 @@ describe('T65 a campaign is refused', () => {
     expect(result).toMatchObject({ exitCode, detail: expect.stringMatching(words) });
   };
 
+  beforeAll(() => site.writeInput('refused'));
+
   it('in the folder of another one', async () => {
-    await expectRefused([...runOf('spring', 'again'), ...withKeys], 2, /folder of another campaign/);
+    site.writeInput('kept', { startDay: '2099-01-01' });
+    const running = start(folder.path, [...runOf('kept'), ...withKeys, '--json']);
+    await running.event('running');
+    running.interrupt();
+    await running.done;
+    await expectRefused([...runOf('kept', 'refused'), ...withKeys], 2, /folder of another campaign/);
   });
 
   it('with a package that is no entry of its list, or not as its entry says', async () => {
@@ -159,12 +166,12 @@ describe('T65 a campaign is refused', () => {
     writeFileSync(file('wrong.json'), text.replaceAll(/"imageOctets":\d+/g, '"imageOctets":900000'));
     await expectRefused([...runOf('wrong'), ...withKeys], 2, /entry V2 says 900,000/);
     await expectRefused(
-      [...runOf('spring'), '--package', 'image.ota', '--supplier-key', 'keys/supplier.key.pem'],
+      [...runOf('refused'), '--package', 'image.ota', '--supplier-key', 'keys/supplier.key.pem'],
       15,
       /does not verify/,
     );
     const trust = ['--trust', 'manufacturer=keys/dco.pub.pem', '--trust', 'supplier=keys/supplier.pub.pem'];
-    await expectRefused([...runOf('spring'), ...withKeys, ...trust], 14, /does not verify \(unknownKey\)/);
+    await expectRefused([...runOf('refused'), ...withKeys, ...trust], 14, /does not verify \(unknownKey\)/);
   });
 
   it('without the package or the key that it will need', async () => {
@@ -184,7 +191,7 @@ describe('T65 a campaign is refused', () => {
     site.writeInput('short', { lists: { cpl: [v1, v2, v3], epcl: [] }, requests });
     await expectRefused([...runOf('short'), ...withKeys], 2, /no package was given for V3/);
     const other = ['--package', 'package.s1pk', '--supplier-key', `90-B3-D5-1F-30-01-00-09=keys/supplier.key.pem`];
-    await expectRefused([...runOf('spring'), ...other], 2, /no such User/);
+    await expectRefused([...runOf('refused'), ...other], 2, /no such User/);
   });
 
   it('by a DCO that does not know the key of the Supplier, before any meter is lost to it', async () => {
