@@ -41,6 +41,12 @@ const steps = [
   { kind: 'check', name: 'corruption', command: ['npm', 'run', '--silent', 'check:corruption'], minutesMax: 5 },
   {
     kind: 'check',
+    name: 'killed campaigns',
+    command: ['npm', 'run', '--silent', 'check:campaign-kills', '--', '--kills', '20'],
+    minutesMax: 5,
+  },
+  {
+    kind: 'check',
     name: 'killed workers',
     command: ['npm', 'run', '--silent', 'check:jetstream-kills', '--', '--kills', '10'],
     minutesMax: 5,

@@ -28,7 +28,14 @@ export async function openYard(meters: number): Promise<Yard> {
   const of = await estate();
   const rack = of.start(
     'emulate',
-    ...['--meters', String(meters), '--seed', '7', '--trust', of.path('keys'), '--inventory', of.path('meters.json')],
+    '--meters',
+    String(meters),
+    '--seed',
+    '7',
+    '--trust',
+    of.path('keys'),
+    '--inventory',
+    of.path('meters.json'),
     '--json',
   );
   await eventOf(rack, ({ event }) => event === 'ready');

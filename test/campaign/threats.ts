@@ -53,7 +53,6 @@ export const THREATS: readonly Threat[] = [
       { file: campaign('simulate/crash.test.ts'), name: 'T64 a crash' },
       { file: campaign('run/run-campaign.test.ts'), name: 'A running campaign T64 continues after a crash' },
       { file: here('crash.test.ts'), name: 'A campaign that is broken off after any record' },
-      { file: 'test/campaign-kills/kills.test.ts', name: 'kill -9 of the runner' },
     ],
   },
   {

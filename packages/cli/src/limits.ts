@@ -138,6 +138,9 @@ export const RACK_FILE_BYTES_MAX = 64;
 export const METERS_SHOWN_MAX = 100;
 /** Starts of one hop, also beyond what any policy allows, among which the key of a response is looked for. */
 export const RETRIES_LOOKED_FOR_MAX = 24;
+/** Of the counter of a campaign's 11.1, 64 bits: the last say which part, those before which image and devices, what is left which campaign. */
+export const PART_BITS = 8n;
+export const SUBMISSION_BITS = 40n;
 /** How long an authorisation of a campaign holds. Modelled policy: a DCO lets a release wait 30 days, then tries for 5. */
 export const AUTHORISATION_DAYS = 40;
 /** Pulls of responses in one turn of a campaign; what is more waits for the next. */

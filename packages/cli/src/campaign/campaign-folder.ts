@@ -28,7 +28,7 @@ export interface OwnedJournal {
   readonly close: () => void;
 }
 
-export function campaignFolder(job: Job, directory: string): CampaignFolder {
+function campaignFolder(job: Job, directory: string): CampaignFolder {
   const path = pathFrom(job.shell, directory);
   return {
     path,

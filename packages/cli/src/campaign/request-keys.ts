@@ -5,13 +5,10 @@
 import type { Campaign } from '@smets1/campaign';
 import type { CryptoPort } from '@smets1/protocol';
 import { DCC_ID } from '../dco/request-id.js';
-import { RETRIES_LOOKED_FOR_MAX } from '../limits.js';
+import { PART_BITS, RETRIES_LOOKED_FOR_MAX, SUBMISSION_BITS } from '../limits.js';
 
 const ACTIVATION = 'smets1 campaign 11.3';
 const PART = 'smets1 campaign 11.1';
-/** Of the counter of an 11.1: 16 bits say which campaign, 40 which image and devices, 8 which part. */
-const PART_BITS = 8n;
-const SUBMISSION_BITS = 40n;
 const REQUEST_ID = /^([^:]+):([^:]+):([0-9]+)$/;
 
 export interface RequestKeys {
