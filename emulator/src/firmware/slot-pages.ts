@@ -1,6 +1,6 @@
 /** Octets that go into a slot, page by page, and what stands there already. */
 import type { FlashRegion } from '../flash/flash-port.js';
-import { PROGRAM_PAGE_BYTES, WEAK_READS } from '../limits.js';
+import { CUT_ERASED_READS, CUT_PAGE_READS, PROGRAM_PAGE_BYTES, WEAK_READS } from '../limits.js';
 import { isFilled, sameOctets } from '../octets.js';
 
 export interface Page {
@@ -29,14 +29,33 @@ export function pagesOf(region: FlashRegion, offsetBytes: number, octets: Uint8A
   return pages;
 }
 
+export type PageKind = 'erased' | 'same' | 'spoilt';
+
 /** What stands where a page goes. What was there before is looked at more than once: a cut may have left it undecided. */
-export function pageKind(region: FlashRegion, { at, octets }: Page): 'erased' | 'same' | 'spoilt' {
+export function pageKind(region: FlashRegion, { at, octets }: Page): PageKind {
   const there = region.read(at, octets.length);
   if (isFilled(there, 0, there.length, region.erasedValue)) {
     region.readInto(at, there);
     return isFilled(there, 0, there.length, region.erasedValue) ? 'erased' : 'spoilt';
   }
   return readsAs(region, at, octets, WEAK_READS) ? 'same' : 'spoilt';
+}
+
+/**
+ * Whether a cut can have struck none of these pages, which are programmed in their order: then it is the last one that stands there, or the first
+ * that does not, and neither reads otherwise, however often it is read.
+ */
+export function isSettled(
+  region: FlashRegion,
+  pages: readonly { readonly page: Page; readonly kind: PageKind }[],
+): boolean {
+  const last = pages.findLast(({ kind }) => kind === 'same')?.page;
+  const next = pages.find(({ kind }) => kind === 'erased')?.page;
+  const blank = (octets: Uint8Array): Uint8Array => new Uint8Array(octets.length).fill(region.erasedValue);
+  return (
+    (last === undefined || readsAs(region, last.at, last.octets, CUT_PAGE_READS)) &&
+    (next === undefined || readsAs(region, next.at, blank(next.octets), CUT_ERASED_READS))
+  );
 }
 
 /** Whether these octets stand there, read so many times. */

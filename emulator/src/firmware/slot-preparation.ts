@@ -8,7 +8,7 @@ import { FlashError } from '../errors.js';
 import type { FlashRegion } from '../flash/flash-port.js';
 import { ERASES_PER_RECORD_MAX } from '../limits.js';
 import { isFilled } from '../octets.js';
-import { pageKind, pagesOf } from './slot-pages.js';
+import { isSettled, pageKind, pagesOf } from './slot-pages.js';
 
 /** What a record says of it. */
 export interface PreparationNote {
@@ -82,7 +82,10 @@ export class SlotPreparation {
 
   #writeHeader(): boolean {
     const { region, headerOctets } = this.#task;
-    return pagesOf(region, 0, headerOctets).every((page) => {
+    const pages = pagesOf(region, 0, headerOctets);
+    const found = pages.map((page) => ({ page, kind: pageKind(region, page) }));
+    if (!isSettled(region, found)) return false;
+    return pages.every((page) => {
       if (pageKind(region, page) === 'erased' && !takes(() => region.program(page.at, page.octets))) return false;
       const kind = pageKind(region, page);
       return kind === 'same' || (kind === 'erased' && isFilled(page.octets, 0, page.octets.length, region.erasedValue));

@@ -26,7 +26,7 @@ import { RecordLog } from '../flash/record-log.js';
 import { sameOctets } from '../octets.js';
 import { blobOf } from './image-header.js';
 import { clearedRecord, lostRecords, names, withoutLost } from './lost-blocks.js';
-import { pageKind, pagesOf, wholeOf } from './slot-pages.js';
+import { isSettled, pageKind, pagesOf, wholeOf } from './slot-pages.js';
 import { SlotPreparation, preparationIn, preparingRecord, type PreparationNote } from './slot-preparation.js';
 
 const STAGING_LOG = { logId: 4, payloadBytes: STAGING_RECORD_BYTES_MAX } as const;
@@ -40,6 +40,8 @@ export class StagingStore {
   readonly #crypto: BootCrypto;
   readonly #log: RecordLog;
   readonly #slot: SlotIndex;
+  /** The slot was made ready since power came back: no cut can have struck a page in it. */
+  #isFresh = false;
   #lastInstance: number;
   #held: HeldImage | undefined;
   /** Records of blocks that were given up and whose sectors are not known to have been erased since. */
@@ -116,6 +118,7 @@ export class StagingStore {
     this.#held = held;
     this.#preparing = undefined;
     this.#job = undefined;
+    this.#isFresh = true;
     return held;
   }
 
@@ -131,7 +134,7 @@ export class StagingStore {
     if (this.#lost.some((record) => blocks.some((block) => names(record, block)))) return false;
     const region = slotRegion(this.#flash, this.#slot);
     const whole = wholeOf(region, IMAGE_OFFSET_BYTES + offsetBytes, payload);
-    if (pageKind(region, whole) === 'erased') {
+    if (this.#isFresh && pageKind(region, whole) === 'erased') {
       region.program(whole.at, whole.octets);
       return true;
     }
@@ -139,7 +142,7 @@ export class StagingStore {
       page,
       kind: pageKind(region, page),
     }));
-    if (pages.some(({ kind }) => kind === 'spoilt')) return false;
+    if (pages.some(({ kind }) => kind === 'spoilt') || !(this.#isFresh || isSettled(region, pages))) return false;
     for (const { page, kind } of pages) if (kind === 'erased') region.program(page.at, page.octets);
     return true;
   }
