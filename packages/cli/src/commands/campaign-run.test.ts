@@ -104,6 +104,41 @@ describe('campaign run', () => {
   });
 });
 
+describe('campaign draft', () => {
+  const draft = (...more: readonly string[]): readonly string[] => [
+    'campaign',
+    'draft',
+    'package.s1pk',
+    '--inventory',
+    'meters.json',
+    '--user',
+    USER,
+    '--out',
+    'draft.json',
+    ...more,
+  ];
+
+  it('writes an input that is planned as it stands', async () => {
+    expect((await smets1(...draft())).result).toMatchObject({
+      exitCode: 0,
+      meters: METERS,
+      from: '00010000',
+      to: '00020001',
+    });
+    const plan = await smets1('campaign', 'plan', 'draft.json');
+    expect(plan).toMatchObject({ exitCode: 0, result: { head: { inScope: METERS, starts: METERS } } });
+    expect((await smets1(...draft())).result).toMatchObject({ exitCode: 2, code: 'file-exists' });
+  });
+
+  it('says what it cannot make one of', async () => {
+    const same = await smets1(...draft('--runs', '00020001', '--force'));
+    expect(same.result).toMatchObject({ exitCode: 2, detail: expect.stringContaining('run already') });
+    writeFileSync(file('nobody.json'), '{ "devices": [] }');
+    const nobody = await smets1(...draft('--force').map((word) => (word === 'meters.json' ? 'nobody.json' : word)));
+    expect(nobody.result).toMatchObject({ exitCode: 2, detail: expect.stringContaining('names no device') });
+  });
+});
+
 describe('a campaign that waits', () => {
   it('is paused, resumed and told of capacity by a second process while one runs it, and ends with 18 when it is interrupted', async () => {
     site.writeInput('later', { startDay: '2099-01-01' });

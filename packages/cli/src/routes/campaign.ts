@@ -1,6 +1,6 @@
 import { buildRouteMap, type RouteMap, type TypedFlagParameter } from '@stricli/core';
-import { examples, json, onePath } from '../flags/common.js';
-import { whatIfWish, wholeNumber } from '../flags/values.js';
+import { examples, force, json, onePath, out } from '../flags/common.js';
+import { eui64, hexValue, text, whatIfWish, wholeNumber } from '../flags/values.js';
 import type { CliContext } from '../shell.js';
 import { campaignRunRoutes } from './campaign-run.js';
 import { command } from './command.js';
@@ -61,7 +61,38 @@ const simulate = command(async () => (await import('../commands/campaign-simulat
   },
 });
 
+const draft = command(async () => (await import('../commands/campaign-draft.js')).campaignDraft, {
+  parameters: {
+    flags: {
+      inventory: { kind: 'parsed', parse: text, brief: 'Its meters, as `dco serve` reads them', placeholder: 'FILE' },
+      user: { kind: 'parsed', parse: eui64, brief: 'EUI-64 of the Supplier who asks', placeholder: 'EUI64' },
+      id: { kind: 'parsed', parse: text, default: 'draft', brief: 'What the campaign is called', placeholder: 'ID' },
+      model: { kind: 'parsed', parse: text, default: 'ESME', brief: 'Model of the meters', placeholder: 'NAME' },
+      runs: {
+        kind: 'parsed',
+        parse: hexValue(8),
+        default: '00010000',
+        brief: 'Version that the meters run now',
+        placeholder: 'HEX8',
+      },
+      out,
+      force,
+      json,
+    },
+    positional: onePath('Package that they shall run', 'PACKAGE'),
+  },
+  docs: {
+    brief: 'Write the smallest input of a campaign: one package, every meter of an inventory',
+    fullDescription: [
+      'A beginning for one of your own: schedules, phases, windows and the rest are described in packages/campaign/docs/INPUT.md.\n',
+      examples(
+        'smets1 campaign draft u-boot.s1pk --inventory meters.json --user 90-B3-D5-1F-30-01-00-00 --id spring --out spring.json',
+      ),
+    ].join('\n'),
+  },
+});
+
 export const campaignRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { plan, simulate, ...campaignRunRoutes },
+  routes: { draft, plan, simulate, ...campaignRunRoutes },
   docs: { brief: 'Thousands of meters under one capacity: plan, simulate, run' },
 });
