@@ -71,8 +71,8 @@ export interface RequestBook {
   /** What the stop rule has seen, as the last verdict had it, and whether it may begin anew with the next. */
   rule: { failures: number; successes: number; verdict: string; mayBegin: boolean };
   noticedFromMs: number;
-  /** Large starts ever. */
-  largeStarts: number;
+  /** Large starts ever, by position of the User on whose behalf. */
+  readonly largeStartsFor: Map<number, number>;
 }
 
 export interface Incident {
@@ -170,7 +170,7 @@ export function worldOf(input: Input, faults: Faults): World {
       safetyPassed: false,
       rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true },
       noticedFromMs: Number.NaN,
-      largeStarts: 0,
+      largeStartsFor: new Map(),
     })),
     openOf: input.cohorts.map(() => 0),
     routes: [],

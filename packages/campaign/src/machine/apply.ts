@@ -191,7 +191,7 @@ function countLarge(
   add(count.byUser, user, large);
   if (campaign.users.get(requestAt(campaign, index).userId) === user) add(count.ownByRequest, index, large);
   if (countsAsUnscheduled(campaign, index, user)) add(count.unscheduledByUser, user, large);
-  state.requests[index]!.largeStarts += large;
+  add(state.requests[index]!.startedFor, user, large);
   if (state.roomDay !== dayOf(atMs)) return;
   state.roomImages -= large;
   if (state.roomByUser.has(user)) add(state.roomByUser, user, -large);

@@ -1,12 +1,29 @@
 /** Shares a day's images among those who asked at the same time: max-min fair by population, and by what each had before. */
 
 export interface Share {
-  /** Images asked for in all, at least 1: the weight. */
+  /** Images asked for in all: the weight. At least `given` + `able`. */
   readonly asked: number;
-  /** Images given before this day. */
+  /** Images given before. */
   readonly given: number;
   /** Most that it can take today. */
   readonly able: number;
+}
+
+/** A share that may be several together: what it gets is shared again among those within it. */
+export interface Claim extends Share {
+  /** Together they may be able to take more than the claim is: a limit that they have in common. None: nobody is within it. */
+  readonly within: readonly Claim[];
+}
+
+/** @returns images for each claim that has nobody within it; the others are left out. */
+export function shareOut(claims: readonly Claim[], images: number): ReadonlyMap<Claim, number> {
+  const found = new Map<Claim, number>();
+  for (const [k, amount] of shareDay(claims, images).entries()) {
+    const claim = claims[k]!;
+    if (claim.within.length === 0) found.set(claim, amount);
+    else for (const [one, some] of shareOut(claim.within, amount)) found.set(one, some);
+  }
+  return found;
 }
 
 /**
