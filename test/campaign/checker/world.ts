@@ -68,8 +68,8 @@ export interface RequestBook {
   failures: number;
   successes: number;
   safetyPassed: boolean;
-  /** What the stop rule has seen, as the last verdict had it, and whether it may begin anew with the next. */
-  rule: { failures: number; successes: number; verdict: string; mayBegin: boolean };
+  /** What the stop rule has seen, as the last verdict had it, and whether it may, or must, begin anew with the next. */
+  rule: { failures: number; successes: number; verdict: string; mayBegin: boolean; mustBegin: boolean };
   noticedFromMs: number;
   /** Large starts ever, by position of the User on whose behalf. */
   readonly largeStartsFor: Map<number, number>;
@@ -168,7 +168,7 @@ export function worldOf(input: Input, faults: Faults): World {
       failures: 0,
       successes: 0,
       safetyPassed: false,
-      rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true },
+      rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true, mustBegin: false },
       noticedFromMs: Number.NaN,
       largeStartsFor: new Map(),
     })),
