@@ -33,23 +33,22 @@ export function shareOut(claims: readonly Claim[], images: number): ReadonlyMap<
  * @returns images for each of `shares`, in the same order; together the smaller of `images` and all that they are able to take.
  */
 export function shareDay(shares: readonly Share[], images: number): readonly number[] {
-  const level = levelFor(shares, images);
-  const amounts = shares.map((share) => amountUpTo(level, share));
-  let left = images - sum(amounts);
-  while (left > 0) {
-    const next = poorest(shares, amounts);
-    if (next === undefined) break;
-    amounts[next]! += 1;
-    left -= 1;
-  }
-  return amounts;
+  const { low, high } = levelsFor(shares, images);
+  let left = images - sum(shares.map((share) => amountUpTo(low, share)));
+  return shares.map((share) => {
+    const amount = amountUpTo(low, share);
+    // What lies between the levels are images of one and the same part.
+    const more = Math.min(left, amountUpTo(high, share) - amount);
+    left -= more;
+    return amount + more;
+  });
 }
 
-/** Halvings of the level between -1 and 1: what remains to be given one by one is then about one image each. */
-const HALVINGS = 25;
+/** Halvings of the levels between -1 and 1. Two parts that differ, k/m and l/n, do so by more than 2^-48 while m and n are below 16 million. */
+const HALVINGS = 50;
 
-/** A level for which giving everybody all images below it needs no more than there are; nearly the highest such. */
-function levelFor(shares: readonly Share[], images: number): number {
+/** Two levels so near that there is at most one part between them: up to `low` there are images enough for everybody, up to `high` there may not be. */
+function levelsFor(shares: readonly Share[], images: number): { readonly low: number; readonly high: number } {
   let low = -1; // Nobody gets anything.
   let high = 1;
   for (let round = 0; round < HALVINGS; round += 1) {
@@ -57,24 +56,12 @@ function levelFor(shares: readonly Share[], images: number): number {
     if (sum(shares.map((share) => amountUpTo(middle, share))) <= images) low = middle;
     else high = middle;
   }
-  return low;
+  return { low, high };
 }
 
 /** Images that one would be given until, before the next one, its part is above `level`. */
 function amountUpTo(level: number, { asked, given, able }: Share): number {
   return Math.min(able, Math.max(0, Math.floor(level * asked) + 1 - given));
-}
-
-function poorest(shares: readonly Share[], amounts: readonly number[]): number | undefined {
-  let found: number | undefined;
-  let least = Infinity;
-  for (const [k, { asked, given, able }] of shares.entries()) {
-    const part = (given + amounts[k]!) / asked;
-    if (amounts[k]! >= able || part >= least) continue;
-    found = k;
-    least = part;
-  }
-  return found;
 }
 
 function sum(amounts: readonly number[]): number {
