@@ -45,7 +45,7 @@ export const ROOMS: readonly Room[] = [
     name: 'planner',
     least: 0.9,
     mutate: ['allocate.ts', 'request-rules.ts', 'share-day.ts'].map(machine),
-    tests: ['allocate.test.ts', 'request-rules.test.ts', 'share-day.test.ts'].map(machine),
+    tests: ['allocate.test.ts', 'grant-of.test.ts', 'request-rules.test.ts', 'share-day.test.ts'].map(machine),
   },
   {
     name: 'stop-rule',

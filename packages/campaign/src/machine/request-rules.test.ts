@@ -1,13 +1,10 @@
 /** Each term of docs/RULES.md by example: what a day has, what limits a request, what holds it, what is ready and what is owed. */
 import { describe, expect, it } from 'vitest';
-import type { CampaignCommand } from '../model/campaign-input.js';
 import type { CampaignState, IncidentState, RequestStatus } from '../model/campaign-state.js';
 import {
-  campaignOf,
   cohort,
   DAY_MS,
   DCC,
-  DIGEST,
   entry,
   type Json,
   LISTS,
@@ -15,11 +12,7 @@ import {
   SUPPLIER_B,
   SUPPLIER_C,
 } from '../small-world.test-support.js';
-import { apply } from './apply.js';
-import type { Campaign } from './campaign.js';
-import { createState } from './create-state.js';
-import { nextRecord } from './next-record.js';
-import { type MeterOutcome, recordOfCommand, recordOfOutcomes, recordOfRoom } from './record-of.js';
+import { DAY, HOUR_MS, Played } from './played.test-support.js';
 import {
   allowanceOf,
   capacityOn,
@@ -37,65 +30,11 @@ import {
   usersOf,
 } from './request-rules.js';
 
-/** 4 January 2027, the first day of every campaign here. */
-const DAY = Date.UTC(2027, 0, 4) / DAY_MS;
-const HOUR_MS = DAY_MS / 24;
 const [A, B, C] = [0, 1, 2];
 const FREE: Held = { news: false, completions: false };
 
-class Played {
-  readonly campaign: Campaign;
-  readonly state: CampaignState;
-  nowMs: number = DAY * DAY_MS;
-
-  constructor(other: Json) {
-    this.campaign = campaignOf(other);
-    this.state = createState(this.campaign);
-    for (let at = 0; at <= this.campaign.input.requests.length; at += 1) this.next();
-  }
-
-  next(): void {
-    apply(this.campaign, this.state, nextRecord(this.campaign, this.state, this.nowMs, DIGEST)!);
-  }
-
-  /** Everything that is due in the first moments of a day, so many of them. */
-  run(day: number, moments = 24): this {
-    for (let moment = 0; moment < moments; moment += 1) {
-      this.nowMs = day * DAY_MS + moment * HOUR_MS;
-      for (;;) {
-        const record = nextRecord(this.campaign, this.state, this.nowMs, DIGEST);
-        if (record === undefined) break;
-        apply(this.campaign, this.state, record);
-      }
-    }
-    return this;
-  }
-
-  tell(command: CampaignCommand): this {
-    const record = recordOfCommand(this.campaign, this.state, command, this.nowMs);
-    if (!record.ok) throw new Error(record.fault.message);
-    apply(this.campaign, this.state, record.value);
-    return this;
-  }
-
-  answer(meters: readonly number[], result: MeterOutcome['result'] = 'success'): this {
-    const { route, hop, tries } = this.state.meters;
-    const told = meters.map((meter) => ({
-      meter,
-      route: route[meter]!,
-      hop: hop[meter]!,
-      tries: tries[meter]!,
-      result,
-    }));
-    apply(this.campaign, this.state, recordOfOutcomes(this.campaign, this.state, told, this.nowMs)!);
-    return this;
-  }
-
-  room(day: string, images: number): this {
-    apply(this.campaign, this.state, recordOfRoom(this.state, { day, images, users: [] }, this.nowMs));
-    return this;
-  }
-
+/** What of the rules it asks again and again. */
+class Asked extends Played {
   ready(which: { index?: number; user?: number; large?: boolean; day?: number; held?: Held } = {}): number {
     return readyOf(this.campaign, this.state, { index: 0, user: A, large: true, day: DAY, held: FREE, ...which });
   }
@@ -115,7 +54,7 @@ const security = { priority: 'security', safetyTestMeters: 2 };
 
 describe('A day', () => {
   it("has the capacity that was told last of those that began, and the policy's before", () => {
-    const played = new Played({});
+    const played = new Asked({});
     played.tell({ kind: 'capacity', fromDay: '2027-01-06', imagesPerDay: 20 });
     played.tell({ kind: 'capacity', fromDay: '2027-01-05', imagesPerDay: 12 });
     const on = (day: number): number => capacityOn(played.campaign, played.state, DAY + day);
@@ -123,7 +62,7 @@ describe('A day', () => {
   });
 
   it('has other traffic from the first to the last day of each period, added up', () => {
-    const { campaign } = new Played({
+    const { campaign } = new Asked({
       otherTraffic: [
         { fromDay: '2027-01-05', toDay: '2027-01-06', imagesPerDay: 3 },
         { fromDay: '2027-01-06', toDay: '2027-01-07', imagesPerDay: 9 },
@@ -137,7 +76,7 @@ describe('A day', () => {
       { fromDay: '2027-01-04', toDay: '2027-01-04', imagesPerDay: 4 },
       { fromDay: '2027-01-05', toDay: '2027-01-05', imagesPerDay: 11 },
     ];
-    const played = new Played({ otherTraffic });
+    const played = new Asked({ otherTraffic });
     const room = (day: number): number => roomOn(played.campaign, played.state, DAY + day);
     expect([room(0), room(1), room(2)]).toEqual([6, 0, 10]);
     played.run(DAY, 2);
@@ -147,7 +86,7 @@ describe('A day', () => {
   });
 
   it('has no more room than was told of it, and of no other day', () => {
-    const played = new Played({}).room('2027-01-04', 3);
+    const played = new Asked({}).room('2027-01-04', 3);
     const room = (day: number): number => roomOn(played.campaign, played.state, DAY + day);
     expect([room(0), room(1)]).toEqual([3, 10]);
     played.room('2027-01-04', 30);
@@ -163,7 +102,7 @@ describe('The limit of a request for a User', () => {
     { fromDay: '2027-01-05', toDay: '2027-01-06', imagesPerDay: 3 },
     { fromDay: '2027-01-08', imagesPerDay: 7 },
   ];
-  const played = new Played({
+  const played = new Asked({
     cohorts: ['a', 'b', 'c'].map((id) => cohort(id, 30)),
     requests: [
       request('ra', ['a'], { schedule: { approvalForm: 'F', periods } }),
@@ -191,7 +130,7 @@ describe('The limit of a request for a User', () => {
   });
 
   it('is less what has started on the day, and never below nothing', () => {
-    const two = new Played({
+    const two = new Asked({
       cohorts: ['a', 'b'].map((id) => cohort(id, 30)),
       requests: [
         request('ra', ['a'], {
@@ -210,7 +149,7 @@ describe('The limit of a request for a User', () => {
   });
 
   it('is one less where 500 already need a schedule', () => {
-    const one = new Played({
+    const one = new Asked({
       requests: [request('r', ['c'], unscheduled)],
       policy: { unscheduledPerDay: 5, unscheduledEdge: 'or-more' },
     });
@@ -240,7 +179,7 @@ describe('A request is held', () => {
     change: (state: CampaignState) => void,
     { day = DAY + 30, withoutHalt = false }: { readonly day?: number; readonly withoutHalt?: boolean } = {},
   ): Held => {
-    const { campaign, state } = new Played(world);
+    const { campaign, state } = new Asked(world);
     change(state);
     return heldOf(campaign, state, { index, atMs: day * DAY_MS + HOUR_MS, day, withoutHalt });
   };
@@ -305,7 +244,7 @@ describe('A request is held', () => {
   });
 
   it('by a halt only while an incident is open that halts', () => {
-    const { state } = new Played(world);
+    const { state } = new Asked(world);
     expect(isHalted(state)).toBe(false);
     incident({ haltsOthers: false })(state);
     incident({ isOpen: false })(state);
@@ -329,7 +268,7 @@ describe('What is ready', () => {
       { name: 'first', meters: 8 },
       { name: 'second', meters: 20 },
     ];
-    const played = new Played({ requests: [request('r', ['c'], { phases })] });
+    const played = new Asked({ requests: [request('r', ['c'], { phases })] });
     const allowance = (): number => allowanceOf(played.campaign, played.state, 0);
     expect([played.ready(), allowance()]).toEqual([8, 8]);
     played.run(DAY, 2);
@@ -345,14 +284,14 @@ describe('What is ready', () => {
 
   it('is of security firmware a sample for its safety test, and then what its phases allow', () => {
     const phases = [{ name: 'first', meters: 8 }];
-    const played = new Played({ requests: [request('r', ['c'], { ...security, phases })] });
+    const played = new Asked({ requests: [request('r', ['c'], { ...security, phases })] });
     expect(played.ready()).toBe(2);
     played.state.requests[0]!.safetyTested = true;
     expect(played.ready()).toBe(8);
   });
 
   it('is for the User that a meter has, and what begins only for who asked', () => {
-    const played = new Played({ requests: [request('r', ['c'], V3)] }).run(DAY, 2);
+    const played = new Asked({ requests: [request('r', ['c'], V3)] }).run(DAY, 2);
     played.answer([0, 1]);
     played.tell({ kind: 'churn', cohortId: 'c', meters: [1, 2], toUserId: SUPPLIER_C });
     played.tell({ kind: 'churn', cohortId: 'c', meters: [0], toUserId: SUPPLIER_B });
@@ -366,7 +305,7 @@ describe('What is ready', () => {
   });
 
   it('is of meters half-way what is not held as a completion, and of the others what is not held as a new start', () => {
-    const played = new Played({ requests: [request('r', ['c'], V3)] }).run(DAY, 2);
+    const played = new Asked({ requests: [request('r', ['c'], V3)] }).run(DAY, 2);
     played.answer([0]);
     expect(played.ready()).toBe(29);
     expect(played.ready({ held: { news: true, completions: false } })).toBe(1);
@@ -375,7 +314,7 @@ describe('What is ready', () => {
   });
 
   it('is large or small by the next hop', () => {
-    const played = new Played({ lists: small('V3'), requests: [request('r', ['c'], V3)] });
+    const played = new Asked({ lists: small('V3'), requests: [request('r', ['c'], V3)] });
     expect([played.ready(), played.ready({ large: false })]).toEqual([0, 30]);
     expect(played.picked(2)).toEqual([]);
     expect(played.picked(2, { large: false })).toEqual([[0, 0, 0, 1]]);
@@ -387,7 +326,7 @@ describe('What is ready', () => {
       { deviceModel: V2['deviceModel'], hardware: V2['hardware'], firmwareVersion: V2['firmwareVersion'] },
     ];
     const epcl = [{ entryId: 'E', products, status: 'approved', approvedOn: '2027-01-06' }];
-    const played = new Played({
+    const played = new Asked({
       lists: { ...LISTS, epcl },
       cohorts: [cohort('c', 30, { dormant: true, epclEntryId: 'E' })],
       requests: [request('r', ['c'], { userId: DCC })],
@@ -396,14 +335,14 @@ describe('What is ready', () => {
   });
 
   it('is a parked meter once its days are over', () => {
-    const played = new Played({}).run(DAY, 2);
+    const played = new Asked({}).run(DAY, 2);
     played.answer([0], 'no-answer');
     expect([0, 2, 3].map((day) => played.ready({ day: DAY + day }))).toEqual([28, 28, 29]);
     expect(played.picked(2, { day: DAY + 3 })).toEqual([[0, 0, 0, 2]]);
   });
 
   it('goes furthest on its way first, then what was started before, then by index, up to so many', () => {
-    const played = new Played({ requests: [request('r', ['c'], V3)], policy: { capacityPerDay: 48 } }).run(DAY, 2);
+    const played = new Asked({ requests: [request('r', ['c'], V3)], policy: { capacityPerDay: 48 } }).run(DAY, 2);
     played.answer([1, 3]);
     played.answer([2], 'no-answer');
     expect(played.picked(1, { day: DAY + 3 })).toEqual([[0, 1, 1]]);
@@ -420,7 +359,7 @@ describe('What is ready', () => {
   it('goes by route where meters are as far, and begins no more than the phase allows', () => {
     const phases = [{ name: 'first', meters: 5 }];
     const cohorts = [cohort('a', 3), cohort('b', 30)];
-    const played = new Played({ cohorts, requests: [request('r', ['a', 'b'], { phases })] });
+    const played = new Asked({ cohorts, requests: [request('r', ['a', 'b'], { phases })] });
     expect(played.picked(9)).toEqual([
       [0, 0, 0, 1, 2],
       [1, 0, 3, 4],
@@ -428,16 +367,16 @@ describe('What is ready', () => {
   });
 
   it('fits into one record', () => {
-    const played = new Played({ cohorts: [cohort('c', 50_010)] });
+    const played = new Asked({ cohorts: [cohort('c', 50_010)] });
     expect((played.picked(60_000) as number[][])[0]).toHaveLength(2 + 50_000);
   });
 });
 
 describe('What a request is owed', () => {
-  const owed = ({ state }: Played, user = A): number => owedOf(state, 0, user);
+  const owed = ({ state }: Asked, user = A): number => owedOf(state, 0, user);
 
   it('is every large image on the way of its meters, until it is under way', () => {
-    const played = new Played({ requests: [request('r', ['c'], { targetEntryId: 'V3' })] });
+    const played = new Asked({ requests: [request('r', ['c'], { targetEntryId: 'V3' })] });
     expect(owed(played)).toBe(60);
     played.run(DAY, 2);
     expect(owed(played)).toBe(58);
@@ -451,7 +390,7 @@ describe('What a request is owed', () => {
 
   it('is nothing for meters that have their end, and for small images', () => {
     const lists = { cpl: [entry('V1', 'N/A'), entry('V2', ['V1'], { imageOctets: 5 }), entry('V3', ['V2'])], epcl: [] };
-    const played = new Played({ lists, requests: [request('r', ['c'], { targetEntryId: 'V3' })] });
+    const played = new Asked({ lists, requests: [request('r', ['c'], { targetEntryId: 'V3' })] });
     expect(owed(played)).toBe(30);
     played.run(DAY, 1);
     expect(owed(played)).toBe(30);
@@ -460,7 +399,7 @@ describe('What a request is owed', () => {
   });
 
   it('moves with a meter that churns while its image is under way', () => {
-    const played = new Played({ requests: [request('r', ['c'], { targetEntryId: 'V3' })] }).run(DAY, 2);
+    const played = new Asked({ requests: [request('r', ['c'], { targetEntryId: 'V3' })] }).run(DAY, 2);
     played.tell({ kind: 'churn', cohortId: 'c', meters: [0], toUserId: SUPPLIER_B });
     expect([owed(played), owed(played, B)]).toEqual([57, 1]);
   });
