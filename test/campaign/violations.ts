@@ -131,13 +131,11 @@ export const VIOLATIONS: readonly Violation[] = [
   },
   {
     rule: 'R07',
-    what: 'one of two near-simultaneous requests gets more than its share',
+    what: 'one of two near-simultaneous requests gets one image of the other',
     spoil: (draft) =>
       movesImages(draft, (record) => {
         const found = pair(record, 'oaks', (id) => id === 'elms') ?? pair(record, 'elms', (id) => id === 'oaks');
-        const taker = record.grants[found?.[1] ?? 0]!;
-        const images = Math.min(20, Math.min(taker.ready, taker.limit) - taker.images);
-        return found && images === 20 && record.grants[found[0]]!.images > images ? [...found, images] : undefined;
+        return found && [...found, 1];
       }),
   },
   {
@@ -258,6 +256,16 @@ export const VIOLATIONS: readonly Violation[] = [
     spoil: (draft) => {
       const { record } = draft.one('outcomes', ({ judged }) => judged.some(({ failures }) => failures > 0));
       record.judged.find(({ failures }) => failures > 0)!.rule.failures -= 1;
+    },
+  },
+  {
+    rule: 'R18',
+    what: 'the stop rule accepts while starts are under way that could be failures',
+    spoil: (draft) => {
+      const { record } = draft.one('outcomes', ({ judged }) => judged.some(isWaiting));
+      const judged = record.judged.find(isWaiting)!;
+      judged.verdict = 'accept';
+      Object.assign(judged.rule, { verdict: 'accept' });
     },
   },
   {
@@ -388,6 +396,11 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
 ];
+
+/** It has the 240 successes that would do if nothing were under way. */
+function isWaiting({ verdict, rule }: DraftOf<'outcomes'>['judged'][number]): boolean {
+  return verdict === 'go-on' && rule.failures === 0 && rule.successes >= 240;
+}
 
 /** After six o'clock in London, summer or winter, and on no Wednesday. */
 function closesBefore(atMs: number, nextAtMs: number | undefined): boolean {

@@ -10,7 +10,7 @@ export interface Room {
 const boot = (name: string): string => `emulator/src/boot/${name}`;
 const pack = (name: string): string => `protocol/src/package/${name}`;
 const hops = (name: string): string => `packages/products/src/hops/${name}`;
-const plan = (name: string): string => `packages/campaign/src/plan/${name}`;
+const machine = (name: string): string => `packages/campaign/src/machine/${name}`;
 const stopRule = (name: string): string => `packages/campaign/src/stop-rule/${name}`;
 const ledger = (name: string): string => `packages/dco/src/ledger/${name}`;
 
@@ -42,10 +42,10 @@ export const ROOMS: readonly Room[] = [
     tests: ['plan-hops.test.ts', 'check-proof.test.ts'].map(hops),
   },
   {
-    name: 'plan',
+    name: 'planner',
     least: 0.9,
-    mutate: ['plan-deliveries.ts', 'claim-group.ts', 'progress.ts', 'share-day.ts'].map(plan),
-    tests: ['plan-deliveries.test.ts', 'share-day.test.ts'].map(plan),
+    mutate: ['allocate.ts', 'request-rules.ts', 'share-day.ts'].map(machine),
+    tests: ['allocate.test.ts', 'grant-of.test.ts', 'request-rules.test.ts', 'share-day.test.ts'].map(machine),
   },
   {
     name: 'stop-rule',

@@ -46,16 +46,6 @@ export { createReporter, type Reporter } from './report/reporter.js';
 export { reportPage } from './report-page/report-page.js';
 export { simulate, type Simulated, type SimulateOptions } from './simulate/simulate.js';
 export { whatIf, type WhatIf } from './what-if.js';
-export type {
-  Claim,
-  DeliveryBatch,
-  DeliveryPlan,
-  DeliveryPolicy,
-  DeliveryRequest,
-  GroupFairness,
-  RequestOutcome,
-} from './plan/delivery-plan.js';
-export { planDeliveries } from './plan/plan-deliveries.js';
 export { stopRule, type SequentialStopRule, type StopObservation, type StopRuleGoals } from './stop-rule/stop-rule.js';
 export {
   type Arrival,

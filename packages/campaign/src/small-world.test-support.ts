@@ -110,13 +110,14 @@ function isAllowed(at: CplEntry | undefined, next: CplEntry): boolean {
   return at?.takesUpdates === true && next.status === 'Active' && next.operable && next.takesUpdates;
 }
 
-/** Stops at 3 failures more than one in fifty; accepts after 200 successes more than that. */
+/** Stops at 3 failures more than one in fifty; accepts after 200 successes more than that, what is pending counted as failed. */
 export const STOP_RULE: StopRule = {
+  sampleMax: 400,
   begin: () => ({ failures: 0, successes: 0, verdict: 'go-on' }),
-  observe(before, { failures, successes }) {
+  observe(before, { failures, successes, pending }) {
     const state = { failures: before.failures + failures, successes: before.successes + successes };
     const score = state.failures * 50 - state.successes;
-    const verdict: StopVerdict = score >= 150 ? 'stop' : score <= -200 ? 'accept' : 'go-on';
+    const verdict: StopVerdict = score >= 150 ? 'stop' : score + 50 * pending <= -200 ? 'accept' : 'go-on';
     return { state: { ...state, verdict }, verdict };
   },
 };

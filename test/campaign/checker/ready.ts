@@ -1,6 +1,6 @@
 /** Who is ready for a large image, counted over every meter that has no end: nothing here remembers what the planner would. */
 import { hasConsent, allowanceOf, holdOf } from './terms.js';
-import { INSTALLED, PARKED, STARTED, WAITING, type RequestBook, type World } from './world.js';
+import { INSTALLED, PARKED, RELEASED, STARTED, WAITING, type RequestBook, type World } from './world.js';
 
 /** Of one request, by position of the User. */
 export interface Ready {
@@ -8,6 +8,8 @@ export interface Ready {
   readonly byUser: ReadonlyMap<number, number>;
   /** Of its own User, if no incident halted it. */
   readonly butForHalts: number;
+  /** Large images that its meters still need on their present ways, by position of the User. */
+  readonly owed: ReadonlyMap<number, number>;
 }
 
 /** Meters by what their next start would be. */
@@ -15,10 +17,16 @@ interface Tally {
   fresh: number;
   again: number;
   readonly completions: Map<number, number>;
+  readonly owed: Map<number, number>;
 }
 
 export function readyOf(world: World, day: number): Ready[] {
-  const tallies = world.requests.map((): Tally => ({ fresh: 0, again: 0, completions: new Map() }));
+  const tallies = world.requests.map((): Tally => ({
+    fresh: 0,
+    again: 0,
+    completions: new Map(),
+    owed: new Map(),
+  }));
   for (const [position, cohort] of world.input.cohorts.entries())
     if (cohort.request !== -1 && world.openOf[position]! > 0)
       tallyCohort(world, position, tallies[cohort.request]!, day);
@@ -33,6 +41,8 @@ function tallyCohort(world: World, position: number, tally: Tally, day: number):
   const ownUser = world.userAt.get(world.requests[cohort.request]!.request.userId)!;
   for (let meter = cohort.first; meter < cohort.end; meter += 1) {
     const at = stage[meter]!;
+    const owes = owedBy(world, meter);
+    if (owes > 0) tally.owed.set(owner[meter]!, (tally.owed.get(owner[meter]!) ?? 0) + owes);
     if (at !== WAITING && at !== INSTALLED && at !== PARKED) continue;
     if (at === PARKED) {
       if (tries[meter]! > retriesMax)
@@ -50,6 +60,17 @@ function tallyCohort(world: World, position: number, tally: Tally, day: number):
   }
 }
 
+/** Large hops that are ahead of the meter; one that is under way is not. */
+function owedBy({ meters, routes }: World, meter: number): number {
+  const stage = meters.stage[meter]!;
+  if (stage !== WAITING && stage !== INSTALLED && stage !== PARKED && stage !== RELEASED) return 0;
+  const hops = routes[meters.route[meter]!]?.route.hops ?? [];
+  let images = 0;
+  for (let hop = meters.hop[meter]! + (stage === RELEASED ? 1 : 0); hop < hops.length; hop += 1)
+    if (hops[hop]!.large) images += 1;
+  return images;
+}
+
 function readyFrom(world: World, book: RequestBook, tally: Tally, day: number): Ready {
   const ownUser = world.userAt.get(book.request.userId)!;
   const newStarts = tally.again + Math.min(tally.fresh, allowanceOf(book));
@@ -61,5 +82,5 @@ function readyFrom(world: World, book: RequestBook, tally: Tally, day: number): 
       byUser.set(ownUser, (byUser.get(ownUser) ?? 0) + newStarts);
     return byUser;
   };
-  return { book, byUser: counted(false), butForHalts: counted(true).get(ownUser) ?? 0 };
+  return { book, byUser: counted(false), butForHalts: counted(true).get(ownUser) ?? 0, owed: tally.owed };
 }

@@ -2,7 +2,7 @@
 import { DAY_MS } from './calendar.js';
 import { forEachMeter, sizeOf, type MeterSet } from './meter-set.js';
 import type { JournalRecord, Noticed, Outcomes, SafetyTested, Stopped } from './records.js';
-import { verdictsOf } from './stop-evidence.js';
+import { sampleMaxOf, verdictsOf } from './stop-evidence.js';
 import { hasConsent } from './terms.js';
 import { PARKED, RELEASED, STARTED, WAITING, has, requestOf, type RequestBook, type World } from './world.js';
 
@@ -21,6 +21,7 @@ export function checkJudged(world: World, record: Outcomes): void {
       counted.set(book, one);
     });
   count(record.succeeded, 'successes');
+  const settled = settledBy(world, record);
   for (const { meters } of record.failed) count(meters, 'failures');
   for (const judged of record.judged) {
     const { requestId, failures, successes, verdict } = judged;
@@ -36,7 +37,7 @@ export function checkJudged(world: World, record: Outcomes): void {
         'R18',
         `judges ${failures} failures and ${successes} successes of ${requestId}; it names ${true_.failures} and ${true_.successes}`,
       );
-    checkRule(world, book, judged);
+    checkRule(world, book, judged, book.underWay - (settled.get(book) ?? 0));
     if (verdict === 'stop' && book.status !== 'stopped' && book.status !== 'aborted')
       world.stopDue.add(book.request.position);
   }
@@ -44,26 +45,43 @@ export function checkJudged(world: World, record: Outcomes): void {
     faults.say('R18', `names meters of ${request.requestId} and does not judge it`);
 }
 
-/** The rule goes on with what it has seen, or begins anew where it may; and its verdict is what its evidence says. */
-function checkRule(world: World, book: RequestBook, judged: Outcomes['judged'][number]): void {
+/** Starts that are under way before this record, and not after it. */
+function settledBy(world: World, { succeeded, broken, failed }: Outcomes): ReadonlyMap<RequestBook, number> {
+  const settled = new Map<RequestBook, number>();
+  for (const set of [succeeded, ...broken.map(({ meters }) => meters), ...failed.map(({ meters }) => meters)])
+    forEachMeter(set, (meter) => {
+      const book = requestOf(world, meter);
+      if (book === undefined || world.meters.stage[meter] !== RELEASED) return;
+      settled.set(book, (settled.get(book) ?? 0) + 1);
+    });
+  return settled;
+}
+
+/** The rule goes on with what it has seen, or begins anew where it may or must; and its verdict is what its evidence says. */
+function checkRule(world: World, book: RequestBook, judged: Outcomes['judged'][number], pending: number): void {
   const { requestId, failures, successes, verdict, rule } = judged;
   const before = book.rule;
-  const goesOn = rule.failures === before.failures + failures && rule.successes === before.successes + successes;
+  const goesOn =
+    !before.mustBegin &&
+    rule.failures === before.failures + failures &&
+    rule.successes === before.successes + successes;
   const begins = before.mayBegin && rule.failures === failures && rule.successes === successes;
   if (!goesOn && !begins)
     world.faults.say(
       'R18',
       `has the stop rule of ${requestId} at ${rule.failures} failures, ${rule.successes} successes, after ${before.failures}, ${before.successes}`,
     );
-  const allowed = verdictsOf(world.input.policy.stopRule, rule);
-  // A verdict stays until the rule begins anew; only a stop may follow an acceptance.
-  const stays = !begins && (before.verdict === 'stop' || (before.verdict === 'accept' && !allowed.has('stop')));
+  const allowed = verdictsOf(world.input.policy.stopRule, { ...rule, pending });
+  // A stop stays until the rule begins anew.
+  const stays = !begins && before.verdict === 'stop';
   if (stays ? verdict !== before.verdict : !allowed.has(verdict))
     world.faults.say(
       'R18',
-      `says ${verdict} of ${requestId} at ${rule.failures} failures, ${rule.successes} successes; the evidence says ${[...allowed].join(' or ')}`,
+      `says ${verdict} of ${requestId} at ${rule.failures} failures, ${rule.successes} successes, ${pending} pending; the evidence says ${[...allowed].join(' or ')}`,
     );
-  book.rule = { failures: rule.failures, successes: rule.successes, verdict, mayBegin: verdict === 'accept' };
+  const isFull = rule.failures + rule.successes >= sampleMaxOf(world.input.policy.stopRule);
+  const mustBegin = verdict === 'accept' || (verdict === 'go-on' && isFull);
+  book.rule = { failures: rule.failures, successes: rule.successes, verdict, mayBegin: mustBegin, mustBegin };
 }
 
 /** R17: before anything else happens. */

@@ -1,24 +1,13 @@
-/** What a `granted` record must be: R05, R06, R07, R09, R22, R23, and what may not be left lying when one is made (R25, R26). */
+/** What a `granted` record must be: R05, R06, R09, R22, R23 (R07: `rules-shares.ts`), and what may not be left lying when one is made (R25, R26). */
 import { DAY_MS, dayNumberOf } from './calendar.js';
 import { readyOf, type Ready } from './ready.js';
-import type { Grant, Granted } from './records.js';
-import { capacityOf, coverOf, isHalted, limitOf, otherTrafficOf, scheduledMax, spareOf } from './terms.js';
-import { dayBookOf, type RequestBook, type World } from './world.js';
+import type { Granted } from './records.js';
+import { checkShares, limitShared, sum, type Judged } from './rules-shares.js';
+import { capacityOf, coverOf, isHalted, limitOf, otherTrafficOf, scheduledMax, spareOf, toldOf } from './terms.js';
+import { dayBookOf, type World } from './world.js';
 
 export function grantKey(requestId: string, userId: string): string {
   return `${requestId} ${userId}`;
-}
-
-/** A grant with what the checker counted for it. */
-interface Judged {
-  readonly grant: Grant;
-  readonly book: RequestBook;
-  readonly user: number;
-  readonly ready: number;
-  /** Of this pair alone. */
-  readonly bound: number;
-  /** Of the images of its User that share one limit; undefined: it shares none. */
-  readonly shares: string | undefined;
 }
 
 export function checkGranted(world: World, record: Granted, day: number, atMs: number): void {
@@ -34,7 +23,7 @@ export function checkGranted(world: World, record: Granted, day: number, atMs: n
   const judged = judgedOf(world, record, readies, day, room);
   checkSum(world, judged, room, day);
   checkOrder(world, judged, day);
-  checkShares(world, judged, day);
+  checkShares(world, judged, ranksOf(world), day);
   checkRescheduled(world, record, judged, readies, day);
   world.grant = {
     day: said,
@@ -73,15 +62,15 @@ function judgedOf(world: World, record: Granted, readies: readonly Ready[], day:
       continue;
     }
     named.add(key);
-    const { book, byUser } = readies[position]!;
+    const { book, byUser, owed } = readies[position]!;
     const ready = byUser.get(user) ?? 0;
     const limit = limitOf(world, book, grant.userId, day) ?? room;
     if (grant.ready !== ready) world.faults.say('R09', `says ${grant.ready} of ${key} are ready, counted ${ready}`);
     if (grant.limit !== limit) world.faults.say('R09', `says the limit of ${key} is ${grant.limit}, counted ${limit}`);
-    const bound = Math.min(ready, limit, world.room?.users.get(user) ?? Infinity);
+    const bound = Math.min(ready, limit, toldOf(world, user, day));
     if (grant.images > bound) world.faults.say('R06', `grants ${grant.images} to ${key}, of ${bound} that it may use`);
     const shares = coverOf(book, grant.userId) === 'unscheduled' ? grant.userId : undefined;
-    judged.push({ grant, book, user, ready, bound, shares });
+    judged.push({ grant, book, user, ready, owed: owed.get(user) ?? 0, bound, shares });
   }
   for (const { book, byUser } of readies)
     for (const [user, ready] of byUser) {
@@ -99,7 +88,7 @@ function checkSum(world: World, judged: readonly Judged[], room: number, day: nu
     const own = judged.filter((one) => one.user === user);
     const shared = own.filter(({ shares }) => shares !== undefined);
     const limit = limitShared(world, shared, day);
-    const told = world.room?.day === day ? (world.room.users.get(user) ?? Infinity) : Infinity;
+    const told = toldOf(world, user, day);
     const granted = sum(shared.map(({ grant }) => grant.images));
     const userId = world.input.users[user]!.userId;
     if (granted > limit) world.faults.say('R06', `grants ${granted} to ${userId}, whose shared limit is ${limit}`);
@@ -111,16 +100,11 @@ function checkSum(world: World, judged: readonly Judged[], room: number, day: nu
     world.faults.say('R06', `grants ${images} in all; the room is ${room}, and ${usable} could be used: ${expected}`);
 }
 
-function limitShared(world: World, shared: readonly Judged[], day: number): number {
-  const first = shared[0];
-  return first === undefined ? 0 : (limitOf(world, first.book, first.grant.userId, day) ?? Infinity);
-}
-
 /** It has less than it could use, and nothing that it shares with others of its User is the reason. */
 function isShort(world: World, one: Judged, judged: readonly Judged[], day: number): boolean {
   if (one.grant.images >= one.bound) return false;
   const own = judged.filter(({ user }) => user === one.user);
-  const told = world.room?.day === day ? (world.room.users.get(one.user) ?? Infinity) : Infinity;
+  const told = toldOf(world, one.user, day);
   if (sum(own.map(({ grant }) => grant.images)) >= told) return false;
   const shared = own.filter(({ shares }) => shares !== undefined);
   return one.shares === undefined || sum(shared.map(({ grant }) => grant.images)) < limitShared(world, shared, day);
@@ -170,26 +154,6 @@ function checkOrder(world: World, judged: readonly Judged[], day: number): void 
   }
 }
 
-/** R07: within a group, by meters that are ready. */
-function checkShares(world: World, judged: readonly Judged[], day: number): void {
-  const ranks = ranksOf(world);
-  for (const rank of new Set(ranks.values())) {
-    const group = judged.filter(({ book }) => ranks.get(book.request.position) === rank);
-    if (new Set(group.map(({ book }) => book)).size < 2) continue;
-    const images = sum(group.map(({ grant }) => grant.images));
-    const ready = sum(group.map((one) => one.ready));
-    for (const one of group) {
-      if (!isShort(world, one, judged, day)) continue;
-      const share = Math.floor((images * one.ready) / ready);
-      if (one.grant.images < share)
-        world.faults.say(
-          'R07',
-          `${one.grant.requestId} has ${one.grant.images} of its group's ${images}; its share is ${share}`,
-        );
-    }
-  }
-}
-
 function checkRescheduled(
   world: World,
   record: Granted,
@@ -216,8 +180,4 @@ function checkRescheduled(
     if (images !== moved) world.faults.say('R23', `moves ${images} agreed images of ${key}, counted ${moved}`);
   }
   for (const [key, moved] of due) world.faults.say('R23', `moves no agreed images of ${key}, counted ${moved}`);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, one) => all + one, 0);
 }

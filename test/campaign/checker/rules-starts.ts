@@ -157,7 +157,7 @@ function countLarge(
   const days = dayBookOf(world, day);
   const user = world.userAt.get(record.userId)!;
   days.all += large;
-  book.largeStarts += large;
+  book.largeStartsFor.set(user, (book.largeStartsFor.get(user) ?? 0) + large);
   if (days.all > spareOf(world, day))
     faults.say('R01', `is large start ${days.all} of day ${day}, whose spare capacity is ${spareOf(world, day)}`);
   if (room?.day === day) {

@@ -46,6 +46,11 @@ export function limitOf(world: World, book: RequestBook, userId: string, day: nu
   return Math.max(0, unscheduledMax(world) - (days.unscheduled.get(world.userAt.get(userId)!) ?? 0));
 }
 
+/** What the DCO's ledger left to a User on the day. */
+export function toldOf({ room }: World, user: number, day: number): number {
+  return room?.day === day ? (room.users.get(user) ?? Infinity) : Infinity;
+}
+
 function firstDayOf(world: World, { request, noticedFromMs }: RequestBook): number {
   const { startDay } = world.input;
   if (request.isSecurity) return Math.max(startDay, request.readyDay);

@@ -68,11 +68,11 @@ export interface RequestBook {
   failures: number;
   successes: number;
   safetyPassed: boolean;
-  /** What the stop rule has seen, as the last verdict had it, and whether it may begin anew with the next. */
-  rule: { failures: number; successes: number; verdict: string; mayBegin: boolean };
+  /** What the stop rule has seen, as the last verdict had it, and whether it may, or must, begin anew with the next. */
+  rule: { failures: number; successes: number; verdict: string; mayBegin: boolean; mustBegin: boolean };
   noticedFromMs: number;
-  /** Large starts ever. */
-  largeStarts: number;
+  /** Large starts ever, by position of the User on whose behalf. */
+  readonly largeStartsFor: Map<number, number>;
 }
 
 export interface Incident {
@@ -168,9 +168,9 @@ export function worldOf(input: Input, faults: Faults): World {
       failures: 0,
       successes: 0,
       safetyPassed: false,
-      rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true },
+      rule: { failures: 0, successes: 0, verdict: 'go-on', mayBegin: true, mustBegin: false },
       noticedFromMs: Number.NaN,
-      largeStarts: 0,
+      largeStartsFor: new Map(),
     })),
     openOf: input.cohorts.map(() => 0),
     routes: [],

@@ -55,7 +55,7 @@ describe('The first requester', () => {
     expect(days['01-07']).toEqual({ ra: 10 });
   });
 
-  it('shares its turn with who asked within two days, by meters that are ready', () => {
+  it('shares its turn with who asked within two days, by what each asked for', () => {
     const world = worldOf({
       cohorts: [cohort('a', 60), cohort('b', 30, { userId: SUPPLIER_B }), cohort('c', 30, { userId: SUPPLIER_C })],
       requests: [
@@ -82,6 +82,97 @@ describe('The first requester', () => {
       { ra: 3, rb: 2 },
       { ra: 2, rb: 3 },
     ]);
+  });
+});
+
+describe('Users who share a turn', () => {
+  const first = (world: World): Record<string, number> =>
+    Object.fromEntries(recordsOf(world, 'granted')[0]!.grants.map(({ requestId, images }) => [requestId, images]));
+  const asks = (users: readonly string[], other: readonly Json[]): Json => ({
+    cohorts: users.map((userId, at) => cohort(`c${at}`, 300, { userId })),
+    requests: users.map((userId, at) => request(`r${at}`, [`c${at}`], { userId, ...other[at] })),
+  });
+
+  it('share as Users: asking in pieces gives no more', () => {
+    const cohorts = [
+      ...Array.from({ length: 20 }, (_, at) => cohort(`a${at}`, 1)),
+      cohort('b', 20, { userId: SUPPLIER_B }),
+    ];
+    const requests = [
+      ...Array.from({ length: 20 }, (_, at) => request(`ra${at}`, [`a${at}`])),
+      request('rb', ['b'], { userId: SUPPLIER_B }),
+    ];
+    const days = Object.values(startsBy(worldOf({ cohorts, requests })));
+    expect(days.map((day) => day['rb'])).toEqual([5, 5, 5, 5]);
+  });
+
+  it('share what the 500 leaves to a User among all its requests', () => {
+    const unscheduled = { schedule: undefined };
+    const world = worldOf({
+      ...asks([SUPPLIER_A, SUPPLIER_A, SUPPLIER_B], [unscheduled, unscheduled, unscheduled]),
+      policy: { capacityPerDay: 330, unscheduledPerDay: 200 },
+    });
+    expect(first(world)).toEqual({ r0: 100, r1: 100, r2: 130 });
+    const scarce = { capacityPerDay: 90, unscheduledPerDay: 200 };
+    expect(
+      first(
+        worldOf({
+          ...asks([SUPPLIER_A, SUPPLIER_A, SUPPLIER_B], [unscheduled, unscheduled, unscheduled]),
+          policy: scarce,
+        }),
+      ),
+    ).toEqual({ r0: 30, r1: 30, r2: 30 });
+  });
+
+  it('have a small first phase served at once, whose meters belong to a large request', () => {
+    const world = worldOf({
+      ...asks([SUPPLIER_A, SUPPLIER_B], [{ phases: [{ name: 'first', meters: 5 }] }, {}]),
+    });
+    expect(first(world)).toEqual({ r0: 5, r1: 5 });
+  });
+
+  it('let one catch up that was ready later', () => {
+    const world = worldOf(asks([SUPPLIER_A, SUPPLIER_B], [{}, { readyDay: '2027-01-07' }]));
+    const days = Object.values(startsBy(world));
+    expect(days.slice(0, 8)).toEqual([
+      { r0: 10 },
+      { r0: 10 },
+      { r0: 10 },
+      { r1: 10 },
+      { r1: 10 },
+      { r1: 10 },
+      { r0: 5, r1: 5 },
+      { r0: 5, r1: 5 },
+    ]);
+  });
+
+  it('count images, not meters: who needs two for each comes to its end with the others', () => {
+    const world = worldOf({
+      cohorts: [cohort('c0', 40), cohort('c1', 80, { userId: SUPPLIER_B })],
+      requests: [request('r0', ['c0'], { targetEntryId: 'V3' }), request('r1', ['c1'], { userId: SUPPLIER_B })],
+    });
+    const days = startsBy(world);
+    expect(Object.values(days).slice(0, 15)).toEqual(Array.from({ length: 15 }, () => ({ r0: 5, r1: 5 })));
+  });
+
+  it('give no weight to what is only kept waiting by its schedule, and do not forget what it was given', () => {
+    const periods = [
+      { fromDay: '2027-01-04', toDay: '2027-01-05', imagesPerDay: 4 },
+      { fromDay: '2027-06-01', imagesPerDay: 300 },
+    ];
+    const held = { schedule: { approvalForm: 'F', periods } };
+    const world = worldOf(asks([SUPPLIER_A, SUPPLIER_A, SUPPLIER_B], [held, {}, {}]));
+    const grants = recordsOf(world, 'granted');
+    const on = (day: string): Record<string, number> =>
+      Object.fromEntries(
+        grants.find((one) => one.day === day)!.grants.map(({ requestId, images }) => [requestId, images]),
+      );
+    // A has 600 meters and B 300: two thirds, of which the schedule takes its four at most.
+    expect(on('2027-01-04')).toEqual({ r0: 4, r1: 3, r2: 3 });
+    expect(on('2027-01-05')).toEqual({ r0: 3, r1: 3, r2: 4 });
+    // From now on A weighs 294 that can start and the 13 that it has had, and B 300, of which it has had 7: B is given what it lacks.
+    expect(on('2027-01-06')).toEqual({ r0: 0, r1: 2, r2: 8 });
+    expect(on('2027-01-07')).toEqual({ r0: 0, r1: 5, r2: 5 });
   });
 });
 
@@ -237,24 +328,28 @@ describe('Security firmware', () => {
 
 describe('Every grant of any small world', () => {
   const usable = ({ ready, limit }: Grant): number => Math.min(ready, limit);
+  const imagesOf = (grants: readonly Grant[]): number => grants.reduce((sum, { images }) => sum + images, 0);
+  const ableOf = (grants: readonly Grant[]): number => grants.reduce((sum, grant) => sum + usable(grant), 0);
   const asked = fc.record({
+    user: fc.constantFrom(SUPPLIER_A, SUPPLIER_B, SUPPLIER_C),
     count: fc.integer({ min: 1, max: 40 }),
     hour: fc.nat(200),
     perDay: fc.integer({ min: 1, max: 15 }),
   });
 
-  it('leaves nothing idle that somebody could use, and nothing to a later turn while an earlier one wants more', () => {
-    let grants = 0;
+  it('leaves nothing idle, nothing to a later turn while an earlier one wants more, and no User more than an image ahead', () => {
     let contested = 0;
+    let compared = 0;
     fc.assert(
       fc.property(
         fc.array(asked, { minLength: 2, maxLength: 6 }),
         fc.integer({ min: 1, max: 30 }),
         (parts, capacityPerDay) => {
           const world = worldOf({
-            cohorts: parts.map(({ count }, at) => cohort(`c${at}`, count)),
-            requests: parts.map(({ hour, perDay }, at) =>
+            cohorts: parts.map(({ user, count }, at) => cohort(`c${at}`, count, { userId: user })),
+            requests: parts.map(({ user, hour, perDay }, at) =>
               request(`r${at}`, [`c${at}`], {
+                userId: user,
                 requestedAt: new Date(Date.UTC(2026, 11, 1) + hour * 3_600_000).toISOString().replace('.000', ''),
                 schedule: schedule(perDay),
               }),
@@ -262,26 +357,39 @@ describe('Every grant of any small world', () => {
             policy: { capacityPerDay },
           });
           const { groups, requests } = world.campaign;
-          for (const granted of recordsOf(world, 'granted')) {
-            const room = granted.capacity - granted.otherTraffic - granted.started;
-            const sum = granted.grants.reduce((total, { images }) => total + images, 0);
-            expect(sum).toBe(
-              Math.min(
-                room,
-                granted.grants.reduce((total, grant) => total + usable(grant), 0),
-              ),
-            );
-            for (const grant of granted.grants) {
-              const turn = groups[requests.get(grant.requestId)!]!;
-              const group = granted.grants.filter(({ requestId }) => groups[requests.get(requestId)!] === turn);
-              const later = granted.grants.filter(({ requestId }) => groups[requests.get(requestId)!]! > turn);
-              grants += 1;
-              if (grant.images === usable(grant)) continue;
-              contested += 1;
-              expect(later.every(({ images }) => images === 0)).toBe(true);
-              const had = group.reduce((total, { images }) => total + images, 0);
-              const weight = group.reduce((total, { ready }) => total + ready, 0);
-              expect(grant.images).toBeGreaterThanOrEqual(Math.floor((had * grant.ready) / weight));
+          const indexOf = ({ requestId }: { readonly requestId: string }): number => requests.get(requestId)!;
+          const turnOf = (grant: Grant): number => groups[indexOf(grant)]!;
+          const given = parts.map(() => 0);
+          for (const record of world.records) {
+            if (record.kind === 'released') given[indexOf(record)]! += countOf(record.parts[0]!.meters);
+            if (record.kind !== 'granted') continue;
+            const room = record.capacity - record.otherTraffic - record.started;
+            expect(imagesOf(record.grants)).toBe(Math.min(room, ableOf(record.grants)));
+            for (const turn of new Set(record.grants.map(turnOf))) {
+              const group = record.grants.filter((grant) => turnOf(grant) === turn);
+              const users = [...new Set(group.map(({ userId }) => userId))].map((userId) => {
+                const own = group.filter((one) => one.userId === userId);
+                const had = parts.reduce(
+                  (n, { user }, at) => n + (user === userId && groups[at] === turn ? given[at]! : 0),
+                  0,
+                );
+                const owed = own.reduce(
+                  (n, one) => n + (usable(one) > 0 ? parts[indexOf(one)]!.count - given[indexOf(one)]! : 0),
+                  0,
+                );
+                return { images: imagesOf(own), had, all: had + owed, isShort: imagesOf(own) < ableOf(own) };
+              });
+              for (const poor of users.filter(({ isShort }) => isShort)) {
+                contested += 1;
+                expect(imagesOf(record.grants.filter((grant) => turnOf(grant) > turn))).toBe(0);
+                for (const rich of users.filter(({ images }) => images > 0)) {
+                  if (rich === poor) continue;
+                  compared += 1;
+                  expect((rich.had + rich.images - 1) * poor.all).toBeLessThanOrEqual(
+                    (poor.had + poor.images) * rich.all,
+                  );
+                }
+              }
             }
           }
           expect(world.ended).toBe(true);
@@ -289,8 +397,8 @@ describe('Every grant of any small world', () => {
       ),
       { numRuns: 150 },
     );
-    expect(grants).toBeGreaterThan(1000);
     expect(contested).toBeGreaterThan(300);
+    expect(compared).toBeGreaterThan(100);
   });
 });
 

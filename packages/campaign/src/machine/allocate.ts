@@ -11,28 +11,38 @@ import {
   isHalted,
   limitOf,
   otherTrafficOn,
+  owedOf,
   readyOf,
   roomOn,
   scheduledOn,
   usersOf,
 } from './request-rules.js';
+import { type Claim, shareOut } from './share-day.js';
 
-interface Want {
+/** What one request could start today for one User. */
+interface Want extends Claim {
   readonly index: number;
   readonly user: number;
   readonly ready: number;
   readonly limit: number;
-  /** The User's 500, shared by all such wants of the User. */
+  /** It falls under the User's 500, with all such wants of the User. */
   readonly isShared: boolean;
   images: number;
+}
+
+/** Requests that have their turn together. */
+interface Group {
+  readonly indexes: readonly number[];
+  /** In the order in which they were asked for. */
+  readonly wants: readonly Want[];
 }
 
 /** The grant of the day that `atMs` belongs to, or undefined when nobody is ready, no slot moves, and nothing granted is left to be taken back. */
 export function grantOf(campaign: Campaign, state: CampaignState, atMs: number): Granted | undefined {
   const day = dayOf(atMs);
   const room = roomOn(campaign, state, day);
-  const groups = groupsOfWants(campaign, state, atMs, room);
-  const wants = groups.flat();
+  const groups = groupsByTurn(campaign, state, atMs, room);
+  const wants = groups.flatMap((group) => group.wants);
   const notices = halted(campaign, state, atMs, room);
   const hasLeft = state.grantedDay === day && state.lanes.some(({ left }) => left > 0);
   if (wants.length === 0 && notices.length === 0 && !hasLeft) return undefined;
@@ -60,27 +70,17 @@ function grantFrom(campaign: Campaign, { index, user, ready, limit, images }: Wa
   };
 }
 
-/** Wants of all requests that have something ready, by turns: security, then first requesters. */
-function groupsOfWants(campaign: Campaign, state: CampaignState, atMs: number, room: number): readonly Want[][] {
-  const day = dayOf(atMs);
-  const byTurn = new Map<number, Want[]>();
+/** Security, then first requesters. */
+function groupsByTurn(campaign: Campaign, state: CampaignState, atMs: number, room: number): readonly Group[] {
   const turns = turnsOf(campaign, state);
-  for (const [index] of state.requests.entries()) {
-    const held = heldOf(campaign, state, { index, atMs, day });
-    if (held.news && held.completions) continue;
-    for (const user of usersOf(campaign, state, index)) {
-      const ready = readyOf(campaign, state, { index, user, large: true, day, held });
-      if (ready === 0) continue;
-      const limit = limitOf(campaign, state, { index, user, day, room });
-      const isShared = countsAsUnscheduled(campaign, index, user);
-      const want: Want = { index, user, ready, limit, isShared, images: 0 };
-      const turn = turns[index]!;
-      const group = byTurn.get(turn);
-      if (group === undefined) byTurn.set(turn, [want]);
-      else group.push(want);
-    }
-  }
-  return [...byTurn.entries()].toSorted(([one], [other]) => one - other).map(([, group]) => group);
+  return [...new Set(turns)]
+    .toSorted((one, other) => one - other)
+    .map((turn) => {
+      const indexes = [...turns.keys()]
+        .filter((index) => turns[index] === turn)
+        .toSorted((one, other) => campaign.requestedAtMs[one]! - campaign.requestedAtMs[other]!);
+      return { indexes, wants: indexes.flatMap((index) => wantsOf(campaign, state, index, atMs, room)) };
+    });
 }
 
 /** The turn of each request: a number, the lower the sooner. Open incidents come before every group of normal requests. */
@@ -95,7 +95,27 @@ function turnsOf(campaign: Campaign, state: CampaignState): readonly number[] {
   });
 }
 
-/** What limits a User over all of its wants: the 500 that they share, and what the DCO's ledger told of it. */
+/** One for each User for whom something is ready. */
+function wantsOf(campaign: Campaign, state: CampaignState, index: number, atMs: number, room: number): readonly Want[] {
+  const day = dayOf(atMs);
+  const held = heldOf(campaign, state, { index, atMs, day });
+  if (held.news && held.completions) return [];
+  return usersOf(campaign, state, index).flatMap((user) => {
+    const ready = readyOf(campaign, state, { index, user, large: true, day, held });
+    if (ready === 0) return [];
+    const limit = limitOf(campaign, state, { index, user, day, room });
+    const isShared = countsAsUnscheduled(campaign, index, user);
+    const given = startedFor(state, index, user);
+    const asked = given + owedOf(state, index, user);
+    return [{ index, user, ready, limit, isShared, given, asked, able: Math.min(ready, limit), within: [], images: 0 }];
+  });
+}
+
+function startedFor(state: CampaignState, index: number, user: number): number {
+  return state.requests[index]!.startedFor.get(user) ?? 0;
+}
+
+/** What limits a User over all of its wants, whatever their turns: the 500 that they share, and what the DCO's ledger told of it. */
 class UserRoom {
   readonly #unscheduled = new Map<number, number>();
   readonly #told: Map<number, number>;
@@ -104,62 +124,70 @@ class UserRoom {
     this.#told = new Map(told);
   }
 
-  leftFor({ user, limit, isShared }: Want): number {
-    const shared = isShared ? (this.#unscheduled.get(user) ?? limit) : Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(limit, shared, this.#told.get(user) ?? Number.POSITIVE_INFINITY));
+  unscheduledFor({ user, limit }: Want): number {
+    return this.#unscheduled.get(user) ?? limit;
   }
 
-  /** @param images - Below 0: given back. */
-  take({ user, limit, isShared }: Want, images: number): void {
-    if (isShared) this.#unscheduled.set(user, (this.#unscheduled.get(user) ?? limit) - images);
-    const told = this.#told.get(user);
-    if (told !== undefined) this.#told.set(user, told - images);
+  toldFor(user: number): number {
+    return Math.max(0, this.#told.get(user) ?? Number.POSITIVE_INFINITY);
   }
+
+  take(want: Want): void {
+    const { user, isShared, images } = want;
+    if (isShared) this.#unscheduled.set(user, this.unscheduledFor(want) - images);
+    if (this.#told.has(user)) this.#told.set(user, this.toldFor(user) - images);
+  }
+}
+
+/** Shares `room` within one group (`docs/decisions/sharing-the-days.md`). @returns what it took. */
+function share(campaign: Campaign, state: CampaignState, group: Group, room: number, users: UserRoom): number {
+  const claims = [...new Set(group.wants.map(({ user }) => user))].map((user) =>
+    claimOfUser(campaign, state, group, user, users),
+  );
+  const amounts = shareOut(claims, room);
+  let taken = 0;
+  for (const want of group.wants) {
+    want.images = amounts.get(want)!;
+    users.take(want);
+    taken += want.images;
+  }
+  return taken;
+}
+
+/** Users share with each other, so that nobody gets more by asking in pieces; within a User its limits do, and then the requests under one limit. */
+function claimOfUser(
+  campaign: Campaign,
+  state: CampaignState,
+  { indexes, wants }: Group,
+  user: number,
+  users: UserRoom,
+): Claim {
+  const own = wants.filter((want) => want.user === user);
+  const shared = own.filter(({ isShared }) => isShared);
+  const givenTo = (some: readonly number[]): number => sum(some.map((index) => startedFor(state, index, user)));
+  const unscheduled = claimOf(
+    shared,
+    givenTo(indexes.filter((index) => countsAsUnscheduled(campaign, index, user))),
+    shared[0] === undefined ? 0 : users.unscheduledFor(shared[0]),
+  );
+  const within = own.flatMap((want): readonly Claim[] => {
+    if (!want.isShared) return [want];
+    return want === shared[0] ? [unscheduled] : [];
+  });
+  return claimOf(within, givenTo(indexes), users.toldFor(user), own);
 }
 
 /**
- * Shares `room` within one group: to each in proportion to the meters that are ready, nobody more than it can use, what that leaves to the others;
- * images left over by rounding one each, to who has had the fewest per meter, then to the earlier request. @returns what it took.
+ * @param given - Also to requests that have nothing to start today: what was given is not forgotten.
+ * @param wants - Whose images are still owed. Those that can take nothing today add no weight, or a request that is only kept waiting would.
  */
-function share(
-  campaign: Campaign,
-  state: CampaignState,
-  group: readonly Want[],
-  room: number,
-  users: UserRoom,
-): number {
-  const usable = new Map<Want, number>();
-  for (const want of group) {
-    const most = Math.min(want.ready, users.leftFor(want));
-    // Taken at once, so that two wants of one User do not both count on the same 500; what is not needed is given back below.
-    users.take(want, most);
-    usable.set(want, most);
-  }
-  let left = room;
-  let active = group.filter((want) => usable.get(want)! > 0);
-  while (active.length > 0 && left > 0) {
-    const weight = active.reduce((sum, { ready }) => sum + ready, 0);
-    const partOf = ({ ready }: Want): number => Math.floor((left * ready) / weight);
-    const sated = active.filter((want) => usable.get(want)! <= partOf(want));
-    if (sated.length === 0) {
-      for (const want of active) want.images = partOf(want);
-      left -= active.reduce((sum, { images }) => sum + images, 0);
-      for (const want of active.toSorted((one, other) => byNeed(campaign, state, one, other)).slice(0, left))
-        want.images += 1;
-      break;
-    }
-    for (const want of sated) want.images = usable.get(want)!;
-    left -= sated.reduce((sum, { images }) => sum + images, 0);
-    active = active.filter((want) => !sated.includes(want));
-  }
-  for (const want of group) users.take(want, want.images - usable.get(want)!);
-  return group.reduce((sum, { images }) => sum + images, 0);
+function claimOf(within: readonly Claim[], given: number, most: number, wants: readonly Claim[] = within): Claim {
+  const owed = sum(wants.filter(({ able }) => able > 0).map((want) => want.asked - want.given));
+  return { asked: given + owed, given, able: Math.min(most, sum(within.map(({ able }) => able))), within };
 }
 
-function byNeed(campaign: Campaign, state: CampaignState, one: Want, other: Want): number {
-  const used = ({ index }: Want): number => state.requests[index]!.largeStarts / state.requests[index]!.meters;
-  const asked = ({ index }: Want): number => campaign.requestedAtMs[index]!;
-  return used(one) - used(other) || asked(one) - asked(other) || one.index - other.index;
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Agreed slots for which the day has no room. */

@@ -4,6 +4,7 @@ import type { MeterSet } from '../model/campaign-input.js';
 import type { CampaignRecord, Granted, Outcomes, Released, Requested } from '../model/campaign-record.js';
 import type { CampaignState, MeterReason } from '../model/campaign-state.js';
 import { metersOf } from '../model/meter-set.js';
+import type { StopState } from '../model/stop-rule-port.js';
 import { checkedDay, dayOf } from '../time/civil.js';
 import { slotOf } from '../time/windows.js';
 import { applyCommand } from './apply-command.js';
@@ -191,7 +192,7 @@ function countLarge(
   add(count.byUser, user, large);
   if (campaign.users.get(requestAt(campaign, index).userId) === user) add(count.ownByRequest, index, large);
   if (countsAsUnscheduled(campaign, index, user)) add(count.unscheduledByUser, user, large);
-  state.requests[index]!.largeStarts += large;
+  add(state.requests[index]!.startedFor, user, large);
   if (state.roomDay !== dayOf(atMs)) return;
   state.roomImages -= large;
   if (state.roomByUser.has(user)) add(state.roomByUser, user, -large);
@@ -218,9 +219,14 @@ function applyOutcomes(campaign: Campaign, state: CampaignState, record: Outcome
     const request = state.requests[indexOf(campaign.requests, requestId)]!;
     request.failures += failures;
     request.successes += successes;
-    request.rule = verdict === 'accept' ? undefined : rule;
+    request.rule = beginsAnew(campaign, rule) ? undefined : rule;
     request.stopDue ||= verdict === 'stop' && request.status !== 'stopped' && request.status !== 'aborted';
   }
+}
+
+/** After an acceptance; and with a full sample that only waits for one, since what it remembers would hide that the firmware fails from now on. */
+function beginsAnew({ stopRule }: Campaign, { verdict, failures, successes }: StopState): boolean {
+  return verdict === 'accept' || (verdict === 'go-on' && failures + successes >= stopRule.sampleMax);
 }
 
 function afterSuccess(campaign: Campaign, state: CampaignState, meter: number): Move {

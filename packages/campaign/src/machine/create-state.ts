@@ -45,7 +45,7 @@ export function createState(campaign: Campaign): CampaignState {
       pools: [],
       meters: 0,
       open: 0,
-      largeStarts: 0,
+      startedFor: new Map(),
     })),
     incidents: [],
     startedOn: new Map(),

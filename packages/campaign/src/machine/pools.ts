@@ -1,6 +1,6 @@
 /**
  * Which meters can be started, kept beside the table so that no step looks at all of them. A meter that waits, stands on an interim version or is
- * parked is in the pool of its route, hop and User. Only `apply` changes pools.
+ * parked is in the pool of its route, hop and User; one that is under way is counted there. Only `apply` changes pools.
  */
 import { HOPS_MAX, USERS_MAX } from '../limits.js';
 import type { CampaignState, Pool } from '../model/campaign-state.js';
@@ -44,6 +44,9 @@ export function enterPool(campaign: Campaign, state: CampaignState, meter: numbe
       else expiry.push(meter);
       return;
     }
+    case STAGE.released:
+      poolFor(campaign, state, meter).underWay += 1;
+      return;
     default:
       return;
   }
@@ -70,6 +73,9 @@ export function leavePool(campaign: Campaign, state: CampaignState, meter: numbe
       if (bucket.count === 0) retries.delete(day);
       return;
     }
+    case STAGE.released:
+      poolFor(campaign, state, meter).underWay -= 1;
+      return;
     default:
       return;
   }
@@ -125,6 +131,11 @@ export function readyCount(pool: Pool, day: number): number {
   return count;
 }
 
+/** Meters that are to be started in this pool, now or later. */
+export function waitingIn(pool: Pool): number {
+  return pool.fresh + readyCount(pool, Number.POSITIVE_INFINITY);
+}
+
 function isQueued(state: CampaignState, pool: Pool, meter: number): boolean {
   const stage = state.meters.stage[meter];
   return isIn(state, pool, meter) && (stage === STAGE.installed || stage === STAGE.waiting) && !isFresh(state, meter);
@@ -161,6 +172,7 @@ function poolFor(campaign: Campaign, state: CampaignState, meter: number): Pool 
     queueHead: 0,
     queued: 0,
     retries: new Map(),
+    underWay: 0,
   };
   state.poolOf.set(key, pool);
   state.requests[request]!.pools.push(pool);

@@ -44,6 +44,8 @@ export function recordOfOutcomes(
   const broken = new Map<BreakReason, number[]>();
   const failed = new Map<FailureReason, number[]>();
   const counts = new Map<number, { failures: number; successes: number }>();
+  /** By request: starts that are under way no more. */
+  const settled = new Map<number, number>();
   const taken = new Set<number>();
   for (const outcome of newsOf(state, told)) {
     const { meter, result } = outcome;
@@ -52,6 +54,7 @@ export function recordOfOutcomes(
     taken.add(meter);
     const request = state.routes[outcome.route]!.request;
     const count = counts.get(request) ?? { failures: 0, successes: 0 };
+    if (state.meters.stage[meter] === STAGE.released) settled.set(request, (settled.get(request) ?? 0) + 1);
     if (result === 'success') {
       succeeded.add(meter);
       counts.set(request, { ...count, successes: count.successes + 1 });
@@ -69,7 +72,10 @@ export function recordOfOutcomes(
     failed: byReason(failed),
     judged: [...counts]
       .toSorted(([one], [other]) => one - other)
-      .map(([index, count]) => judge(campaign, state, index, count)),
+      .map(([index, count]) => {
+        const pending = state.requests[index]!.underWay - (settled.get(index) ?? 0);
+        return judge(campaign, state, index, count, pending);
+      }),
   };
   return stamped(state, atMs, body);
 }
@@ -94,14 +100,19 @@ export function recordOfRoom(state: CampaignState, room: Omit<RoomTold, 'kind'>,
   return stamped(state, atMs, { kind: 'room-told', ...room });
 }
 
+/** @param pending - Starts of the request that are under way after this record: none is accepted on the ground that it has not failed yet. */
 function judge(
   campaign: Campaign,
   state: CampaignState,
   index: number,
   count: { readonly failures: number; readonly successes: number },
+  pending: number,
 ): Judged {
   const { rule } = state.requests[index]!;
-  const { state: after, verdict } = campaign.stopRule.observe(rule ?? campaign.stopRule.begin(), count);
+  const { state: after, verdict } = campaign.stopRule.observe(rule ?? campaign.stopRule.begin(), {
+    ...count,
+    pending,
+  });
   return { requestId: requestAt(campaign, index).requestId, ...count, rule: after, verdict };
 }
 

@@ -4,7 +4,7 @@ import type { CampaignState, Pool } from '../model/campaign-state.js';
 import { checkedDay, dayFrom } from '../time/civil.js';
 import { type Campaign, requestAt } from './campaign.js';
 import { startsOf } from './create-state.js';
-import { readyCount, takeFresh, takeReady } from './pools.js';
+import { readyCount, takeFresh, takeReady, waitingIn } from './pools.js';
 
 /** Of the day, for all Users and all traffic. */
 export function capacityOn({ input }: Campaign, state: CampaignState, day: number): number {
@@ -146,6 +146,17 @@ export function readyOf(
     fresh += pool.fresh;
   }
   return ready + Math.min(fresh, allowanceOf(campaign, state, index));
+}
+
+/** Large images that the request's meters still need of the User, on their present ways; one that is under way is none of them. */
+export function owedOf(state: CampaignState, index: number, user: number): number {
+  let images = 0;
+  for (const pool of state.requests[index]!.pools) {
+    if (pool.user !== user) continue;
+    const later = state.routes[pool.route]!.route.hops.slice(pool.hop + 1).filter(({ large }) => large).length;
+    images += pool.underWay * later + waitingIn(pool) * (later + Number(pool.large));
+  }
+  return images;
 }
 
 /** Up to `count` of them: furthest on their way first, then parked and waiting ones that were started before, then first starts by index. */

@@ -171,7 +171,7 @@ export interface Judged {
   readonly successes: number;
   /** The stop rule's state afterwards. */
   readonly rule: StopState;
-  /** `stop`: a `stopped` record follows. `accept`: the rule begins anew with the next outcomes. */
+  /** `stop`: a `stopped` record follows. `accept`, or `go-on` with a full sample: the rule begins anew with the next outcomes. */
   readonly verdict: StopVerdict;
 }
 

@@ -91,6 +91,8 @@ export interface Pool {
   queued: number;
   /** Parked meters by the day, counted from 1970, from which they may be tried again. */
   readonly retries: Map<number, RetryBucket>;
+  /** Meters with the image of this hop under way: not to be started, but their later hops are still owed. */
+  underWay: number;
 }
 
 export interface RetryBucket {
@@ -125,8 +127,8 @@ export interface RequestState {
   /** Meters of it, and those without an end. */
   meters: number;
   open: number;
-  /** Large starts since the beginning. */
-  largeStarts: number;
+  /** Large starts since the beginning, by the User on whose behalf. */
+  readonly startedFor: Map<number, number>;
 }
 
 /** What is left of one grant of the day. */

@@ -5,6 +5,7 @@
  * results come, in any grouping, because Ville's inequality bounds the chance that it is ever misleading. Why so, and not otherwise:
  * docs/decisions/stop-rule.md.
  */
+import { CampaignError } from '../error.js';
 
 export interface StopRuleGoals {
   /** Share of meters that may fail: firmware as good as this should go on. */
@@ -43,7 +44,7 @@ export interface SequentialStopRule {
   /**
    * Adds results. `stop` is for ever; `accept` stays unless later results stop the firmware after all.
    *
-   * @throws RangeError when a count is no whole number from 0, or the state is none of this rule: a mistake of the caller.
+   * @throws {@link CampaignError} `misuse` when a count is no whole number from 0, or the state is none of this rule.
    */
   observe(state: StopState, results: StopObservation): { readonly state: StopState; readonly verdict: StopVerdict };
   /** Fewest failures among `sample` results that stop; more than `sample` when none would. */
@@ -56,9 +57,9 @@ export interface SequentialStopRule {
 const END_SHARE = 0.1;
 
 /**
- * A rule for one firmware in one phase of a campaign; the next phase begins anew, since a long good past would hide a bad present.
+ * A rule for one sample of one firmware; a campaign begins another one after it, since a long good past would hide a bad present.
  *
- * @throws RangeError unless 0 < acceptRate < stopRate < 1 and both error rates are above 0 and below 0.5: a mistake of the caller.
+ * @throws {@link CampaignError} `misuse` unless 0 < acceptRate < stopRate < 1 and both error rates are above 0 and below 0.5.
  */
 export function stopRule(goals: StopRuleGoals): SequentialStopRule {
   checkGoals(goals);
@@ -113,12 +114,16 @@ function leastFrom(first: number, holds: (value: number) => boolean): number {
 
 function checkGoals({ acceptRate, stopRate, falseStop, falseGo }: StopRuleGoals): void {
   if (!(acceptRate > 0 && acceptRate < stopRate && stopRate < 1))
-    throw new RangeError(`acceptRate ${acceptRate} and stopRate ${stopRate} must be 0 < acceptRate < stopRate < 1`);
+    throw new CampaignError(
+      'misuse',
+      `acceptRate ${acceptRate} and stopRate ${stopRate} must be 0 < acceptRate < stopRate < 1`,
+    );
   for (const [name, rate] of Object.entries({ falseStop, falseGo })) {
-    if (!(rate > 0 && rate < 0.5)) throw new RangeError(`${name} is ${rate}; it must be above 0 and below 0.5`);
+    if (!(rate > 0 && rate < 0.5))
+      throw new CampaignError('misuse', `${name} is ${rate}; it must be above 0 and below 0.5`);
   }
 }
 
 function checkCount(count: number): void {
-  if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`${count} is no count`);
+  if (!Number.isSafeInteger(count) || count < 0) throw new CampaignError('misuse', `${count} is no count`);
 }

@@ -1,7 +1,7 @@
 /** Goal: a day's images are shared max-min fair, to the last image. Method: against giving them one by one. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shareDay, type Share } from './share-day.js';
+import { type Claim, shareDay, shareOut, type Share } from './share-day.js';
 
 /** One image after the other to whoever has the smallest part; fractions compared as whole numbers. */
 function oneByOne(shares: readonly Share[], images: number): readonly number[] {
@@ -77,5 +77,35 @@ describe('a day that is shared', () => {
     const amounts = shareDay(shares, 12_000);
     expect(amounts.reduce((sum, amount) => sum + amount)).toBe(12_000);
     expect(amounts).toEqual(oneByOne(shares, 12_000));
+  });
+
+  it('tells parts apart that are nearly equal', () => {
+    const shares = [share(15_999_998, 7_999_999), share(15_999_999, 7_999_999)];
+    expect(shareDay(shares, 1)).toEqual([0, 1]);
+    expect(shareDay(shares.toReversed(), 1)).toEqual([1, 0]);
+  });
+});
+
+describe('claims within claims', () => {
+  const claim = (asked: number, able: number, within: readonly Claim[] = []): Claim => ({
+    asked,
+    given: 0,
+    able,
+    within,
+  });
+
+  it('share what the claim gets that they are within, and no more than it is able to take', () => {
+    const [a, b, c] = [claim(100, 100), claim(200, 200), claim(300, 300)];
+    const both = claim(300, 45, [a, b]);
+    expect([...shareOut([both, c], 60)]).toEqual([
+      [a, 10],
+      [b, 20],
+      [c, 30],
+    ]);
+    expect([...shareOut([both, c], 200)]).toEqual([
+      [a, 15],
+      [b, 30],
+      [c, 155],
+    ]);
   });
 });
