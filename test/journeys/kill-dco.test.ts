@@ -72,7 +72,8 @@ describe('kill -9 of the DCO while it forwards', () => {
     const watch = of.start('dco', 'activate', signed, '--counter', '9', ...client);
     await eventOf(watch, ({ event }) => event === 'admitted');
     for (let kill = 0; kill < KILLS; kill++) {
-      const target = Math.round(((kill + 1) * BLOCKS) / (KILLS + 1));
+      // The last of them leaves some 30 blocks: a busy machine may be late by as much as those take.
+      const target = Math.round(((kill + 1) * BLOCKS) / (KILLS + 2));
       const isProgress = ({ event }: CliEvent): boolean => event === 'dco-progress';
       await eventOf(dco, (event) => isProgress(event) && Number(event['durableBlocks']) >= target);
       await betweenAcknowledgements(kill);
