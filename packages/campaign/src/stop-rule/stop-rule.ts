@@ -92,7 +92,8 @@ export function stopRule(goals: StopRuleGoals): SequentialStopRule {
       return { state: { ...sums, verdict }, verdict };
     },
     stopAt: (sample) => leastFrom(0, (failures) => failures > sample || isStopped(failures, sample)),
-    acceptAt: (sample) => leastFrom(0, (failures) => failures > sample || !isAccepted(failures, sample)) - 1,
+    // Ends by itself: nobody accepts failures alone.
+    acceptAt: (sample) => leastFrom(0, (failures) => !isAccepted(failures, sample)) - 1,
   };
 }
 
