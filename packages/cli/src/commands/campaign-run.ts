@@ -103,8 +103,13 @@ async function live(job: Job, life: Life): Promise<Finish> {
   try {
     let said = '';
     for (;;) {
-      // eslint-disable-next-line no-await-in-loop -- one command after the other, none while a turn is under way
-      for (const { command, resolve } of told.splice(0)) resolve(await running.command(command));
+      // One after the other, none while a turn is under way; one that fails stays, so that whoever gave it has an answer at the end.
+      for (let next = told[0]; next !== undefined; next = told[0]) {
+        // eslint-disable-next-line no-await-in-loop -- as above
+        const record = await running.command(next.command);
+        told.shift();
+        next.resolve(record);
+      }
       // eslint-disable-next-line no-await-in-loop -- turns follow each other
       const turn = await running.turn();
       if (turn.trouble !== undefined && !isPassing(turn.trouble)) throw errorOf(turn.trouble);
