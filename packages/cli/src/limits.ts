@@ -150,6 +150,8 @@ export const CAMPAIGN_POLL_MS = 500;
 export const CAMPAIGN_IDLE_MS = 30_000;
 /** One command to a campaign that runs, and how long its answer may take: a turn may have thousands of starts to ask for. */
 export const CAMPAIGN_COMMAND_BYTES_MAX = 1_000_000;
+export const CAMPAIGN_COMMAND_DEPTH_MAX = 8;
+export const CAMPAIGN_COMMAND_VALUES_MAX = 200_000;
 export const CAMPAIGN_COMMAND_MS_MAX = 300_000;
 export const CAMPAIGN_CONTROL_FILE_BYTES_MAX = 4_096;
 export const CAMPAIGN_LOOK_MS_MAX = 2_000;

@@ -9,7 +9,9 @@ import { readInput } from '../files/input-file.js';
 import { writeOutput } from '../files/output-file.js';
 import {
   CAMPAIGN_COMMAND_BYTES_MAX,
+  CAMPAIGN_COMMAND_DEPTH_MAX,
   CAMPAIGN_COMMAND_MS_MAX,
+  CAMPAIGN_COMMAND_VALUES_MAX,
   CAMPAIGN_CONTROL_FILE_BYTES_MAX,
   CAMPAIGN_LOOK_MS_MAX,
 } from '../limits.js';
@@ -35,7 +37,12 @@ export async function openCampaignControl(
   const token = randomBytes(32).toString('base64url');
   const guard = guardServer({
     token,
-    limits: { bodyBytesMax: CAMPAIGN_COMMAND_BYTES_MAX, idleMsMax: CAMPAIGN_COMMAND_MS_MAX },
+    limits: {
+      bodyBytesMax: CAMPAIGN_COMMAND_BYTES_MAX,
+      jsonDepthMax: CAMPAIGN_COMMAND_DEPTH_MAX,
+      jsonValuesMax: CAMPAIGN_COMMAND_VALUES_MAX,
+      idleMsMax: CAMPAIGN_COMMAND_MS_MAX,
+    },
     handler: async ({ method, path, body }): Promise<GuardedResponse> => {
       if (method === 'GET' && path === '/v1/owner') return { status: 200, json: { pid: process.pid } };
       if (method !== 'POST' || path !== '/v1/commands')
@@ -87,7 +94,7 @@ export async function ownerOf(folder: CampaignFolder): Promise<number | undefine
 /**
  * Tells a command to the process that runs the campaign.
  *
- * @throws {@link CliError} `usage` when it does not answer
+ * @throws {@link CliError} `owner-silent` when it does not answer
  */
 export async function tellOwner(folder: CampaignFolder, command: CampaignCommand): Promise<Checked<CampaignRecord>> {
   const control = controlOf(folder);

@@ -5,11 +5,11 @@ import {
   manifestDigest,
   otaImageBytes,
   PACKAGE_BYTES_MAX,
+  readContainer,
   runTask,
   splitPackage,
   verifyPackage,
 } from '@smets1/protocol';
-import { readContainer } from '@smets1/protocol';
 import { CliError } from '../errors.js';
 import { readInput } from '../files/input-file.js';
 import type { TrustedKeyFile } from '../flags/values.js';

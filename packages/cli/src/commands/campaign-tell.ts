@@ -8,7 +8,7 @@ import { wordsOfRecord } from '../campaign/record-text.js';
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { readInput } from '../files/input-file.js';
-import { CAMPAIGN_COMMAND_BYTES_MAX } from '../limits.js';
+import { CAMPAIGN_COMMAND_BYTES_MAX, CAMPAIGN_COMMAND_DEPTH_MAX, CAMPAIGN_COMMAND_VALUES_MAX } from '../limits.js';
 import { failed, type CommonFlags, type Finish, type Job } from '../run-command.js';
 import { pathFrom } from '../shell.js';
 
@@ -45,7 +45,10 @@ export async function campaignAbort(job: Job, flags: CampaignAbortFlags, directo
 /** Any command of the input's `events`, from a file. */
 export async function campaignTell(job: Job, _: CommonFlags, directory: string, path: string): Promise<Finish> {
   const octets = readInput(pathFrom(job.shell, path), 'the command', CAMPAIGN_COMMAND_BYTES_MAX);
-  const json = parseJson(new TextDecoder().decode(octets), { jsonDepthMax: 8, jsonValuesMax: 200_000 });
+  const json = parseJson(new TextDecoder().decode(octets), {
+    jsonDepthMax: CAMPAIGN_COMMAND_DEPTH_MAX,
+    jsonValuesMax: CAMPAIGN_COMMAND_VALUES_MAX,
+  });
   if (!json.ok) throw new CliError('usage', `${path} is no JSON: ${json.reason}`);
   const command = campaignCommandOf(json.value);
   if (!command.ok) throw new CliError('usage', `${path}: ${command.fault.message}`);
