@@ -19,6 +19,7 @@ export const GOALS: Readonly<Record<string, GoalModule>> = {
   G16: () => import('./g16-model.js'),
   G17: () => import('./g17-races.js'),
   G21: () => import('./g21-rollback.js'),
+  G24: () => import('./g24-bug-bench.js'),
   G26: () => import('./g26-decision-flips.js'),
   I10: () => import('./i10-metering.js'),
 };
