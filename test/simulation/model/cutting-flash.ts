@@ -14,6 +14,8 @@ export class CuttingFlash implements FlashPort {
   isStarting = false;
   readonly #flash: NorFlash;
   #isSlotTouched = false;
+  /** The header of a slot stands, and no record of it yet: all that is left of its offer is that record, also after a cut. */
+  #isHeaderUnrecorded = false;
 
   constructor(flash: NorFlash) {
     this.#flash = flash;
@@ -74,16 +76,19 @@ export class CuttingFlash implements FlashPort {
       read: (offsetBytes, lengthBytes) => region.read(offsetBytes, lengthBytes),
       readInto: (offsetBytes, target) => region.readInto(offsetBytes, target),
       program: (offsetBytes, data) => {
-        this.#before(
-          name,
-          name.startsWith('slot') ? (offsetBytes < IMAGE_OFFSET_BYTES ? 'header' : 'store') : 'append',
-        );
+        const ofSlot = offsetBytes < IMAGE_OFFSET_BYTES ? 'header' : 'store';
+        this.#before(name, name.startsWith('slot') ? ofSlot : 'append');
         if (name.startsWith('slot')) this.#isSlotTouched = true;
         region.program(offsetBytes, data);
+        if (name.startsWith('slot')) this.#isHeaderUnrecorded = ofSlot === 'header';
+        else if (name === 'staging') this.#isHeaderUnrecorded = false;
       },
       eraseSector: (index) => {
         this.#before(name, name.startsWith('slot') ? 'erase' : 'append');
-        if (name.startsWith('slot')) this.#isSlotTouched = true;
+        if (name.startsWith('slot')) {
+          this.#isSlotTouched = true;
+          this.#isHeaderUnrecorded = false;
+        }
         region.eraseSector(index);
       },
     };
@@ -93,18 +98,23 @@ export class CuttingFlash implements FlashPort {
     const [next] = this.cutBefore;
     if (next === undefined || (next === 'start' || next === 'revert') !== this.isStarting) return;
     const where = PLACES[next];
-    // What was done before a cut is not done again: a block that stands whole goes to its record, a slot that was erased to its header.
+    // What was done before a cut is not done again: a block that stands whole goes to its record, a slot that was erased to its header, and one that
+    // has its header to the record of its offer.
     const isIt =
-      where === undefined
+      (this.#isHeaderUnrecorded && name === 'staging' && OF_OFFER.has(next)) ||
+      (where === undefined
         ? operation === next || (next === 'store' && name === 'staging') || (next === 'erase' && operation === 'header')
         : name.startsWith(where) &&
           (next !== 'drop' || !this.#isSlotTouched) &&
-          (next !== 'begin' || this.#isSlotTouched);
+          (next !== 'begin' || this.#isSlotTouched));
     if (!isIt) return;
     this.cutBefore.shift();
     this.#flash.arm({ cutAt: 1, phase: 'before' });
   }
 }
+
+/** What comes of an offer once nothing of the image before it is left. */
+const OF_OFFER: ReadonlySet<string> = new Set(['erase', 'header', 'begin']);
 
 /** Partitions of the records that the model names. What is not here is an operation on a slot. */
 const PLACES: Readonly<Record<string, string>> = {
