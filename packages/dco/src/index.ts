@@ -23,7 +23,7 @@ export type {
   RevocationAnswer,
   RevocationRequest,
 } from './control-port.js';
-export type { DeviceResult, EntryCode, EntryRecord, MeterRecord } from './store/records.js';
+export type { DeviceResult, EntryCode, EntryRecord, ImageResult, MeterRecord } from './store/records.js';
 export type { PartAccepted } from './store/intake.js';
 export type { Admitted } from './s1sp/admission.js';
 export type { Pulled } from './responses/pull.js';

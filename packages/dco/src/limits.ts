@@ -59,6 +59,8 @@ export const INCIDENT_PRIORITY_MAX = 5;
 export const REFERENCE_LENGTH_MAX = 64;
 /** Days that an answer names when agreed batches no longer fit. */
 export const OVERBOOKED_DAYS_SHOWN = 16;
+/** Devices not in the inventory that a response 11.1 names. */
+export const UNKNOWN_DEVICES_SHOWN_MAX = 16;
 
 /** Furthest execution date of an 11.3. Modelled policy. */
 export const LOOK_AHEAD_MS_MAX_DEFAULT: number = 30 * DAY_MS;

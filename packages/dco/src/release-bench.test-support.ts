@@ -27,7 +27,7 @@ import { fakeLinks, fakeMeter } from './fake-meter.test-support.js';
 import type { FakeLinks, FakeMeter } from './fake-meter.test-support.js';
 import type { Inventory } from './inventory.js';
 import type { MeterLinks } from './meter-links.js';
-import { takePart } from './store/intake.js';
+import { takePart, type Intake } from './store/intake.js';
 import { DEFAULT_SETTINGS } from './store/settings.js';
 import type { DcoSettings } from './store/settings.js';
 import { openStore } from './store/store.js';
@@ -44,6 +44,8 @@ export interface Bench {
   readonly world: MemoryFiles;
   readonly clock: TurnedClock;
   readonly store: Store;
+  /** Where parts come in. */
+  readonly intake: Intake;
   readonly releases: Releases;
   readonly links: FakeLinks;
   readonly meters: readonly FakeMeter[];
@@ -103,7 +105,16 @@ export async function start(around: Around = {}): Promise<Bench> {
   const settings: DcoSettings = { ...DEFAULT_SETTINGS, ...around.settings };
   const { segmentBytes = 64 * 1024 } = around;
   const store = openStore({ files, directory: 'dco', processes, segmentBytes });
-  const intake = { store, crypto, trust, settings, nowMs };
+  const publicKey = demoKey('device').publicKey;
+  const inventory: Inventory = {
+    devices: new Map(
+      meters.map(({ deviceId: id }) => [
+        id,
+        { deviceId: id, address: 'memory:', publicKey: around.keyless?.includes(id) === true ? undefined : publicKey },
+      ]),
+    ),
+  };
+  const intake: Intake = { store, crypto, trust, inventory, settings, nowMs };
   for (const [i, one] of (around.images ?? [image]).entries()) {
     for (const [j, octets] of one.parts.entries()) {
       const taken = await takePart(intake, {
@@ -133,15 +144,6 @@ export async function start(around: Around = {}): Promise<Bench> {
       countersigner.revoke(request).catch(() => ({ ok: false, code: 'unavailable', message: 'it has ended' })),
     close: () => Promise.resolve(countersigner.close()),
   };
-  const publicKey = demoKey('device').publicKey;
-  const inventory: Inventory = {
-    devices: new Map(
-      meters.map(({ deviceId: id }) => [
-        id,
-        { deviceId: id, address: 'memory:', publicKey: around.keyless?.includes(id) === true ? undefined : publicKey },
-      ]),
-    ),
-  };
   const links = fakeLinks(meters);
   const bus = eventBus();
   const events: StageEvent[] = [];
@@ -168,6 +170,7 @@ export async function start(around: Around = {}): Promise<Bench> {
     world,
     clock,
     store,
+    intake,
     releases,
     links,
     meters,

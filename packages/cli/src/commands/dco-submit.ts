@@ -56,7 +56,10 @@ export async function dcoSubmit(job: Job, flags: DcoSubmitFlags, ...paths: reado
   if (last === undefined) throw new CliError('usage', 'no parts were given');
   const { responses } = await client.request(last.requestId);
   const [entry] = responses;
-  if (entry !== undefined) return finishOfEntry(entry, () => held(accepted, entry));
+  if (entry !== undefined) {
+    warnOfUnknown(job, entry);
+    return finishOfEntry(entry, () => held(accepted, entry));
+  }
   return failed(
     EXIT['some-not-done'],
     `the DCO holds ${counted(last.heldBlocks)} of ${counted(last.blockCount)} blocks, so there is no 11.1 response yet`,
@@ -65,6 +68,17 @@ export async function dcoSubmit(job: Job, flags: DcoSubmitFlags, ...paths: reado
       wayOut: 'submit the parts that hold the missing blocks; `smets1 dco status` names them',
       fields: { imageId: last.imageId, heldBlocks: last.heldBlocks, blockCount: last.blockCount },
     },
+  );
+}
+
+/** The image is held all the same: devices are often added after their firmware has come. */
+function warnOfUnknown({ report }: Job, { image }: EntryRecord): void {
+  if (image?.unknown === undefined) return;
+  const { deviceCount, deviceIds } = image.unknown;
+  const more = deviceCount - deviceIds.length;
+  const named = `${deviceIds.join(', ')}${more > 0 ? ` and ${counted(more)} more` : ''}`;
+  report.warn(
+    `the DCO's inventory lacks ${counted(deviceCount)} of ${counted(image.deviceCount)} devices: ${named}; an 11.3 for them is refused until they are added and the DCO is started again`,
   );
 }
 

@@ -86,6 +86,17 @@ describe('dco', () => {
     expect(view.result).toMatchObject({ srv: '11.3', state: 'answered' });
   });
 
+  it('holds an image for devices it does not know, and says which', async () => {
+    const stranger = '00-DB-12-34-56-78-90-FF';
+    const { result, events } = await smets1(...submit('package.s1pk'), '--device', stranger, '--counter', '500');
+    expect(result).toMatchObject({ outcome: 'held', exitCode: 0, deviceCount: 2, unknownDeviceCount: 1 });
+    expect(result['unknownDeviceIds']).toEqual([stranger]);
+    expect(events).toContainEqual({
+      event: 'warning',
+      detail: expect.stringContaining(`1 of 2 devices: ${stranger};`),
+    });
+  });
+
   it('refuses in the words of the API', async () => {
     const foreign = await smets1(
       'dco',

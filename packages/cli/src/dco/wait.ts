@@ -92,7 +92,14 @@ export function entryFields({
     message,
     requestId,
     responseNumber: number,
-    ...(image === undefined ? {} : { hash: image.firmwareHash.toLowerCase(), deviceCount: image.deviceCount }),
+    ...(image === undefined
+      ? {}
+      : {
+          hash: image.firmwareHash.toLowerCase(),
+          deviceCount: image.deviceCount,
+          unknownDeviceCount: image.unknown?.deviceCount ?? 0,
+          unknownDeviceIds: image.unknown?.deviceIds,
+        }),
     ...(device === undefined
       ? {}
       : {

@@ -22,7 +22,6 @@ import { acceptanceName, trustFingerprint } from './pinned-trust.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import type { ImageState } from '../store/state.js';
 import { takePart } from '../store/intake.js';
-import { DEFAULT_SETTINGS } from '../store/settings.js';
 
 import { answered, entries, image, newer, POLICY, start } from '../release-bench.test-support.js';
 import type { Around, Ask, Bench } from '../release-bench.test-support.js';
@@ -257,7 +256,7 @@ describe('dual control', () => {
       policy: POLICY,
       nowMs: () => 0,
     });
-    const intake = { store: bench.store, crypto, trust, settings: DEFAULT_SETTINGS, nowMs: () => 0 };
+    const { intake } = bench;
     const ask = (): ReturnType<typeof countersigner.countersign> =>
       countersigner.countersign({
         requestId: requestId(1),
@@ -287,7 +286,7 @@ describe('dual control', () => {
 
 /** Takes an image in as it should be, then puts another GBCS signature in its record. */
 async function forge(bench: Bench): Promise<ImageState> {
-  const intake = { store: bench.store, crypto, trust, settings: DEFAULT_SETTINGS, nowMs: () => 0 };
+  const { intake } = bench;
   for (const [i, octets] of newer.parts.entries()) {
     await takePart(intake, { requestId: requestId(50 + i), devices: [idOctets(deviceId(2))], octets });
   }

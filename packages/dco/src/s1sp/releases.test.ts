@@ -8,18 +8,15 @@ import { describe, expect, it } from 'vitest';
 import {
   authorisationFor,
   benchImage,
-  crypto,
   deviceId,
   foreignSigner,
   idOctets,
   requestId,
-  trust,
   until,
 } from '../bench.test-support.js';
 import type { ControlPort } from '../control-port.js';
 import { fakeMeter } from '../fake-meter.test-support.js';
 import { takePart } from '../store/intake.js';
-import { DEFAULT_SETTINGS } from '../store/settings.js';
 import { CANCELLATION_MS } from './admission.js';
 import { answered, codeOf, entries, HOUR, image, newer, stage, start } from '../release-bench.test-support.js';
 
@@ -144,14 +141,14 @@ describe('an 11.3 for now', () => {
 
   it('for an image whose parts are not all there is refused', async () => {
     const bench = await start({ images: [] });
-    const intake = { store: bench.store, crypto, trust, settings: DEFAULT_SETTINGS, nowMs: () => 0 };
+    const { intake } = bench;
     await takePart(intake, { requestId: requestId(1), devices: [idOctets(deviceId(1))], octets: image.parts[0]! });
     expect(codeOf(await bench.activate(1, 1))).toBe('image-incomplete');
   });
 
   it('for a device that its 11.1 did not name is refused', async () => {
     const bench = await start({ images: [] });
-    const intake = { store: bench.store, crypto, trust, settings: DEFAULT_SETTINGS, nowMs: () => 0 };
+    const { intake } = bench;
     for (const [i, octets] of image.parts.entries())
       await takePart(intake, { requestId: requestId(i), devices: [idOctets(deviceId(2))], octets });
     expect(codeOf(await bench.activate(1, 1))).toBe('device-not-listed');

@@ -129,7 +129,7 @@ export async function startDco(options: DcoOptions): Promise<Dco> {
     const crypto = options.crypto ?? nodeCrypto();
     const bus = eventBus();
     const nowMs = (): number => clock.nowMs();
-    const intake: Intake = { store, crypto, trust, settings, nowMs };
+    const intake: Intake = { store, crypto, trust, settings, inventory, nowMs };
     await sweepUnlessFull(store, settings, clock, report);
     releases = openReleases({
       store,

@@ -4,6 +4,7 @@ import type { MemoryFiles } from '@smets1/journal';
 import { benchImage, crypto, deviceId, idOctets, requestId, trust } from '../bench.test-support.js';
 import { DcoError } from '../error.js';
 import type { Answer } from '../error.js';
+import { inventoryOf } from '../inventory.js';
 import { pull } from '../responses/pull.js';
 import { takePart } from './intake.js';
 import type { Intake, PartAccepted } from './intake.js';
@@ -16,6 +17,11 @@ import type { Store } from './store.js';
 export const DIRECTORY = 'dco';
 export const image = benchImage();
 export const devices = [1, 2, 3].map((n) => idOctets(deviceId(n)));
+const inventory = inventoryOf(
+  { devices: [1, 2, 3].map((n) => ({ deviceId: deviceId(n), address: `meter ${n}` })) },
+  'the inventory of the test',
+  '.',
+);
 
 export interface Bench {
   readonly world: MemoryFiles;
@@ -36,7 +42,7 @@ export function open(
     segmentBytes: 64 * 1024,
     deadBytesMin: 1,
   });
-  const intake: Intake = { store, crypto, trust, settings: { ...DEFAULT_SETTINGS, ...settings }, nowMs };
+  const intake: Intake = { store, crypto, trust, inventory, settings: { ...DEFAULT_SETTINGS, ...settings }, nowMs };
   const send = (
     part: Uint8Array,
     counter: number,

@@ -120,6 +120,27 @@ describe('parts of an image', () => {
     expect(responsesOf(store.state).at(-1)).toBe('20 success');
   });
 
+  it('for devices that the inventory lacks are held, and each response says how many and which', async () => {
+    const { store, send } = open();
+    const strangers = Array.from({ length: 20 }, (_, i) => idOctets(deviceId(200 - i)));
+    for (const [i, part] of image.parts.entries()) await send(part, i, [...devices, ...strangers]);
+    const { responses } = pull(store.state, 0);
+    expect(responses).toHaveLength(image.parts.length);
+    for (const { code, message, image: told } of responses) {
+      expect(code).toBe('success');
+      expect(message).toContain(`the inventory lacks 20 of the 23 devices, the first is ${deviceId(181)}`);
+      expect(told?.deviceCount).toBe(23);
+      expect(told?.unknown?.deviceCount).toBe(20);
+      expect(told?.unknown?.deviceIds).toEqual(Array.from({ length: 16 }, (_, i) => deviceId(181 + i)));
+    }
+    await send(image.parts[0]!, 90, devices);
+    await send(image.parts[1]!, 91, devices);
+    await send(image.parts[2]!, 92, devices);
+    const [known] = pull(store.state, 3).responses;
+    expect(known?.image).toEqual({ firmwareHash: expect.any(String), fileVersion: expect.any(Number), deviceCount: 3 });
+    expect(known?.message).not.toContain('inventory');
+  });
+
   it('that are no parts, or nobody trusts, are refused by the code of what is wrong', async () => {
     const { send } = open();
     expect(codeOf(await send(new Uint8Array(3), 1))).toBe('truncated');

@@ -2,14 +2,20 @@
  * SRV 11.1: a part comes, is checked, made durable and acknowledged. When the last block of the image is durable the 11.1 responses are
  * too, for they are committed with it: one for the request of each part, never earlier, never without.
  */
-import { runTask, toHex, verifyPart, withBlocks } from '@smets1/protocol';
+import { formatDeviceId, runTask, toHex, verifyPart, withBlocks } from '@smets1/protocol';
 import type { CryptoPort, TrustAnchors, VerifiedPart } from '@smets1/protocol';
 import { accept, refuse } from '../error.js';
 import type { Answer } from '../error.js';
-import { DEVICES_PER_IMAGE_MAX, GBCS_SIGNATURES_PER_IMAGE_MAX, PARTS_PER_SET_MAX } from '../limits.js';
+import type { Inventory } from '../inventory.js';
+import {
+  DEVICES_PER_IMAGE_MAX,
+  GBCS_SIGNATURES_PER_IMAGE_MAX,
+  PARTS_PER_SET_MAX,
+  UNKNOWN_DEVICES_SHOWN_MAX,
+} from '../limits.js';
 import { blocksOf, checkWhole, putPart } from './image.js';
 import { withoutSet } from './records.js';
-import type { Change, EntryRecord, ImageRecord, PartRequest, RequestRecord } from './records.js';
+import type { Change, EntryRecord, ImageRecord, ImageResult, PartRequest, RequestRecord } from './records.js';
 import type { DcoSettings } from './settings.js';
 import { blocksFrom } from './state.js';
 import type { ImageState, SetState, StoreState } from './state.js';
@@ -40,6 +46,8 @@ export interface Intake {
   readonly crypto: CryptoPort;
   readonly trust: Pick<TrustAnchors, 'manufacturer' | 'supplier'>;
   readonly settings: DcoSettings;
+  /** A device that it lacks is no reason to refuse an image, and is named in the response. */
+  readonly inventory: Inventory;
   readonly nowMs: () => number;
 }
 
@@ -104,7 +112,7 @@ function decide(intake: Intake, state: StoreState, arrival: Arrival): Decision<A
   const changes: Change[] = [];
   if (record !== image?.record) changes.push({ kind: 'image', value: record });
   if (set === undefined) {
-    const deviceCount = devices.length / 8;
+    const deviceCount = devices.length / DEVICE_ID_BYTES;
     changes.push({
       kind: 'set',
       value: { setId, imageId, atMs: request.atMs, status: 'receiving', deviceCount },
@@ -128,7 +136,7 @@ function decide(intake: Intake, state: StoreState, arrival: Arrival): Decision<A
   // First, for the requests that made a set complete are forgotten before it is, and their blocks are then not among those covered.
   if (set?.record.status === 'complete') {
     // Late, or once more: this request has its answer at once, the others have had theirs.
-    changes.push(response(intake, record, arrival, devices.length / 8, state.nextEntry, request.requestId));
+    changes.push(response(intake, imageId, resultOf(intake, arrival), state.nextEntry, request.requestId));
     return { changes, value: accept({ ...answer, answered: true }) };
   }
   if (covered < manifest.blockCount) return { changes, value: accept({ ...answer, answered: false }) };
@@ -149,7 +157,7 @@ function completion(
 ): readonly Change[] {
   const { part, imageId, setId, request } = arrival;
   const requestIds = [...(set?.requestIds ?? []), request.requestId];
-  const number = (i: number): number => state.nextEntry + i;
+  const changes: Change[] = [];
   if (record.status === 'receiving') {
     const blocks =
       image === undefined
@@ -168,15 +176,13 @@ function completion(
       ];
     }
     const gbcsSignatures = [Buffer.from(whole.value).toString('base64')];
-    return [
-      { kind: 'image', value: { ...record, status: 'held', gbcsSignatures } },
-      { kind: 'set-complete', value: { setId } },
-      ...requestIds.map((id, i) => response(intake, record, arrival, arrival.devices.length / 8, number(i), id)),
-    ];
+    changes.push({ kind: 'image', value: { ...record, status: 'held', gbcsSignatures } });
   }
+  const result = resultOf(intake, arrival);
   return [
+    ...changes,
     { kind: 'set-complete', value: { setId } },
-    ...requestIds.map((id, i) => response(intake, record, arrival, arrival.devices.length / 8, number(i), id)),
+    ...requestIds.map((id, i) => response(intake, imageId, result, state.nextEntry + i, id)),
   ];
 }
 
@@ -209,17 +215,32 @@ export function cutLoose(request: RequestRecord | undefined): readonly Change[] 
   return request?.srv === '11.1' ? [{ kind: 'request', value: withoutSet(request) }] : [];
 }
 
-function response(
-  intake: Intake,
-  record: ImageRecord,
-  arrival: Arrival,
-  deviceCount: number,
-  number: number,
-  requestId: string,
-): Change {
-  const { imageHash, fileVersion } = arrival.part.manifest;
-  const image = { firmwareHash: toHex(imageHash), fileVersion, deviceCount };
-  const message = `every block of image ${record.imageId.slice(0, 16)}… is held; no meter has been touched yet`;
+/** What the responses of a set say of its image: worked out once, for the list may be long. */
+function resultOf({ inventory }: Intake, { part, devices }: Arrival): ImageResult {
+  const { imageHash, fileVersion } = part.manifest;
+  const deviceIds: string[] = [];
+  let unknownCount = 0;
+  for (let at = 0; at < devices.length; at += DEVICE_ID_BYTES) {
+    const deviceId = formatDeviceId(devices.subarray(at, at + DEVICE_ID_BYTES));
+    if (inventory.devices.has(deviceId)) continue;
+    unknownCount += 1;
+    if (deviceIds.length < UNKNOWN_DEVICES_SHOWN_MAX) deviceIds.push(deviceId);
+  }
+  return {
+    firmwareHash: toHex(imageHash),
+    fileVersion,
+    deviceCount: devices.length / DEVICE_ID_BYTES,
+    ...(unknownCount === 0 ? {} : { unknown: { deviceCount: unknownCount, deviceIds } }),
+  };
+}
+
+function response(intake: Intake, imageId: string, image: ImageResult, number: number, requestId: string): Change {
+  const { deviceCount, unknown } = image;
+  const lacking =
+    unknown === undefined
+      ? ''
+      : `; the inventory lacks ${unknown.deviceCount} of the ${deviceCount} devices, the first is ${unknown.deviceIds[0]}: an 11.3 for them will be refused until they are added`;
+  const message = `every block of image ${imageId.slice(0, 16)}… is held; no meter has been touched yet${lacking}`;
   return {
     kind: 'entry',
     value: { number, kind: 'response', requestId, srv: '11.1', atMs: intake.nowMs(), code: 'success', message, image },
@@ -312,11 +333,11 @@ function deviceList(ids: readonly Uint8Array[]): Answer<Uint8Array> {
     return refuse('too-many-devices', `a part is for 1 to ${DEVICES_PER_IMAGE_MAX} devices, not ${ids.length}`);
   }
   const sorted = ids.toSorted((a, b) => Buffer.compare(a, b));
-  const list = new Uint8Array(sorted.length * 8);
+  const list = new Uint8Array(sorted.length * DEVICE_ID_BYTES);
   for (const [i, id] of sorted.entries()) {
     if (i > 0 && Buffer.compare(sorted[i - 1]!, id) === 0)
       return refuse('bad-request', `device ${toHex(id)} is named twice`);
-    list.set(id, i * 8);
+    list.set(id, i * DEVICE_ID_BYTES);
   }
   return accept(list);
 }
@@ -325,4 +346,5 @@ function runOf(part: VerifiedPart): { readonly firstBlock: number; readonly bloc
   return { firstBlock: part.firstBlock, blockRun: part.blocks.length };
 }
 
+const DEVICE_ID_BYTES = 8;
 const ASKED = new TextEncoder().encode('11.1\0');

@@ -135,8 +135,21 @@ export interface EntryRecord {
   readonly message: string;
   /** Alerts: as in `8F67`. */
   readonly alertCode?: string;
-  readonly image?: { readonly firmwareHash: string; readonly fileVersion: number; readonly deviceCount: number };
+  readonly image?: ImageResult;
   readonly device?: DeviceResult;
+}
+
+/** What an 11.1 that succeeded was about. */
+export interface ImageResult {
+  readonly firmwareHash: string;
+  readonly fileVersion: number;
+  readonly deviceCount: number;
+  /** Of them, those that the inventory did not have when this was answered; absent when it had all. */
+  readonly unknown?: {
+    readonly deviceCount: number;
+    /** The first few, ascending. */
+    readonly deviceIds: readonly string[];
+  };
 }
 
 /** What a meter said of itself. */
