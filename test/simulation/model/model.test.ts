@@ -44,6 +44,24 @@ describe('a walk of the model', () => {
     expect(events).toBeGreaterThan(10 * WALKS);
   });
 
+  it('has its cuts in whatever is left of an offer, whichever came before', () => {
+    const cuts = ['erase', 'header', 'begin'];
+    const offer = 'hears OFFER 0 4 3 0';
+    const nothing = 'state 0 1 0 0 0 1 0 NONE';
+    const threes = cuts.flatMap((a) => cuts.flatMap((b) => cuts.map((c) => [a, b, c])));
+    for (const three of threes) {
+      const lines = [nothing, ...three.flatMap((cut) => [offer, `cut ${cut}`, nothing])];
+      lines.push(offer, 'says ACCEPT SEND', 'state 0 1 3 0 0 1 0 NONE');
+      lines.push('hears DATA 1 0 0 3', 'says SACK', 'state 0 1 3 1 0 1 0 NONE');
+      const { events, disagreement, struck } = replayer.replay(lines);
+      expect(disagreement, three.join(' ')).toBeUndefined();
+      expect(events).toBe(6);
+      expect(struck).toMatchObject(
+        Object.fromEntries(three.map((cut) => [`cut ${cut}`, three.filter((one) => one === cut).length])),
+      );
+    }
+  });
+
   it('is not, once its states are other ones', () => {
     const lines = walk(walkSize(4), 4).map((line) => line.replace(/^state 0 1 3 1 /, 'state 0 1 3 3 '));
     expect(replayer.replay(lines).disagreement).toContain('the model is at');
