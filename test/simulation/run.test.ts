@@ -126,6 +126,7 @@ describe('npm run simulate', { timeout: 30_000 }, () => {
   it.each([
     [['--tier', 'X'], 'there is no tier "X"'],
     [[], 'which tier?'],
+    [['--goal', 'failing', '--replay', 'world:1'], 'which tier?'],
     [['--tier', 'Q', '--goal', 'G99'], 'there is no goal "G99"'],
     [['--tier', 'Q', '--seed', '-1'], '--seed'],
     [['--tier', 'Q', '--total', 'soon'], '--total soon'],
@@ -145,6 +146,12 @@ describe('the budget', () => {
   const goal: Pick<Goal, 'floors' | 'floorCi'> = { floors: { Q: 600, M: 6_000, L: 36_000 }, floorCi: 90 };
   const floor = (...args: readonly string[]): number =>
     floorOf(goal as Goal, readWish(['--goal', 'a', ...args], ['a', 'b', 'c', 'd']));
+
+  it('is that of tier M where a goal is named and no tier', () => {
+    expect(readWish(['--goal', 'a'], ['a', 'b'])).toMatchObject({ tier: 'M', goals: ['a'] });
+    expect(readWish(['--goal', 'a', '--tier', 'Q'], ['a', 'b']).tier).toBe('Q');
+    expect(floor()).toBe(6_000);
+  });
 
   it('is the whole of the tier unless said, and so is the floor', () => {
     expect(readWish(['--tier', 'M'], ['a']).secondsPerGoal).toBeUndefined();

@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util';
 import { TIERS, type Tier } from '../goal.js';
 import { isTableName, type TableName } from './tables.js';
 
-export const USAGE = `usage: npm run simulate -- --tier Q|M|L [--goal Gnn]... [--seed S] [--total SECONDS] [--replay CASE] [--stop-at-failure] [--json]
+export const USAGE = `usage: npm run simulate -- [--tier Q|M|L] [--goal Gnn]... [--seed S] [--total SECONDS] [--replay CASE] [--stop-at-failure] [--json]
 
-  --tier             budget of a goal on two processes: Q 60 s, M 600 s, L 3600 s, more where the goal says so
+  --tier             budget of a goal on two processes: Q 60 s, M 600 s, L 3600 s, more where the goal says so;
+                     M when absent and a goal is named
   --goal             only this one; may be given more than once, or as a list with commas
   --seed             first seed, a whole number below 2^32; from the commit when absent
   --total            seconds for all goals together, divided evenly; what a goal owes shrinks with it
@@ -34,10 +35,12 @@ export interface Wish {
 /** @throws UsageError */
 export function readWish(args: readonly string[], known: readonly string[]): Wish {
   const values = parse(args);
-  const { tier, replay } = values;
+  const { replay } = values;
+  const asked = (values.goal ?? []).flatMap((list) => list.split(',')).filter((id) => id !== '');
+  // All goals in M take hours, and a case is another one in each tier: both are to be meant.
+  const tier = values.tier ?? (asked.length > 0 && replay === undefined ? 'M' : undefined);
   if (tier === undefined) throw new UsageError('which tier? --tier Q, M or L');
   if (!isTier(tier)) throw new UsageError(`there is no tier "${tier}"; there are ${TIERS.join(', ')}`);
-  const asked = (values.goal ?? []).flatMap((list) => list.split(',')).filter((id) => id !== '');
   for (const id of asked) {
     if (!known.includes(id)) throw new UsageError(`there is no goal "${id}"; there are ${known.join(', ')}`);
   }
