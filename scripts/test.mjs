@@ -5,11 +5,12 @@
 //   vitest   counts as many as vitest counts
 //   check    a command that ends 0 or not; counts as one
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { constants } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { readVitestReport } from './vitest-report.mjs';
 
 const REPORT = '.cache/vitest.json';
 
@@ -53,11 +54,28 @@ const steps = [
   },
 ];
 
-/** Runs one command to its end. Resolves to the reason it failed, or undefined. */
+/** What a failed step said last is said again at the end: in a long log it is many pages up. */
+const LAST_LINES = 12;
+const LAST_OCTETS = 4096;
+
+/**
+ * Runs one command to its end. Resolves to the reason it failed, or undefined, and to the last lines it printed. On a
+ * terminal it prints there itself, with colour and progress, and the lines are not known.
+ */
 function run({ command: [program, ...args], minutesMax }) {
   return new Promise((resolve) => {
+    const output = process.stdout.isTTY ? 'inherit' : 'pipe';
     // A process group of its own: a step that hangs is ended together with whatever it started.
-    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+    const child = spawn(program, args, { stdio: ['ignore', output, output], detached: true });
+    let last = '';
+    const pass = (from, to) => {
+      from?.setEncoding('utf8').on('data', (text) => {
+        to.write(text);
+        last = (last + text).slice(-LAST_OCTETS);
+      });
+    };
+    pass(child.stdout, process.stdout);
+    pass(child.stderr, process.stderr);
     const endGroup = (signal) => {
       try {
         process.kill(-Number(child.pid), signal);
@@ -73,47 +91,31 @@ function run({ command: [program, ...args], minutesMax }) {
       endGroup(signal);
       process.exit(128 + constants.signals[signal]);
     };
-    const finish = (reason) => {
+    const finish = (why) => {
       clearTimeout(alarm);
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-      resolve(reason);
+      // What outlived the step may still hold them open.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      const lines = last.split('\n').filter((line) => line.trim() !== '');
+      resolve({ why, last: lines.slice(-LAST_LINES).map((line) => `  ${line}`) });
     };
     process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
     child.on('error', (error) => finish(error.message));
-    child.on('exit', (code, signal) => finish(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`));
+    child.on('close', (code, signal) => finish(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`));
   });
 }
 
-/** What vitest counted. A skipped test and a file that did not load count as failed: nothing is left out silently. */
-function readReport(reason) {
-  let report;
-  try {
-    report = JSON.parse(readFileSync(REPORT, 'utf8'));
-  } catch {
-    return { passed: 0, failed: 1, why: reason ?? 'vitest wrote no report' };
-  }
-  const notLoaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
-  const notRun = report.numTotalTests - report.numPassedTests - report.numFailedTests;
-  const failed = report.numFailedTests + notLoaded.length + notRun;
-  const why = [
-    report.numFailedTests > 0 && `${report.numFailedTests} failed`,
-    notLoaded.length > 0 && `${notLoaded.length} files did not load`,
-    notRun > 0 && `${notRun} skipped`,
-  ].filter(Boolean);
-  // An error outside any test, a leak for instance, fails the run without failing a test.
-  if (failed === 0 && reason !== undefined) return { passed: report.numPassedTests, failed: 1, why: reason };
-  return { passed: report.numPassedTests, failed, why: why.join(', ') };
-}
-
+/** Counts a step, and says of a failed one why and what names the cause. */
 async function count(step) {
   if (step.kind === 'vitest') {
     rmSync(REPORT, { force: true });
     mkdirSync(dirname(REPORT), { recursive: true });
-    return readReport(await run(step));
+    return readVitestReport(REPORT, (await run(step)).why);
   }
-  const why = await run(step);
-  const passed = step.kind === 'check' && why === undefined ? 1 : 0;
-  return { passed, failed: why === undefined ? 0 : 1, why };
+  const { why, last } = await run(step);
+  if (why !== undefined) return { passed: 0, failed: 1, why, details: last };
+  return { passed: step.kind === 'check' ? 1 : 0, failed: 0, why: '', details: [] };
 }
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -125,10 +127,10 @@ for (const step of steps) {
   const result = await count(step);
   passed += result.passed;
   failed += result.failed;
-  if (result.failed > 0) complaints.push(`${step.name}: ${result.why}`);
+  if (result.failed > 0) complaints.push(`FAILED ${step.name}: ${result.why}`, ...result.details);
   if (result.failed > 0 && step.kind === 'prepare') break;
 }
 console.log('');
-for (const complaint of complaints) console.log(`FAILED ${complaint}`);
+for (const line of complaints) console.log(line);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
