@@ -1,10 +1,11 @@
 /**
  * `npm run bench`: package build and verify beside bare node:crypto and zlib on the same octets, an in-process update beside its own floor,
- * octets on a serial wire, what a meter costs, and the start of the command. Timings are ratios within one run. Exit 1 when a required ratio is not met.
+ * octets on a serial wire, what a meter costs, the start of the command, and of a DCO that was killed. Timings are ratios within one run. Exit 1 when a required ratio is not met.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { meterCost } from './memory.js';
+import { dcoRestartMs, journalOpenMs } from './restart.js';
 import { compare, ROUNDS, type Comparison } from './rounds.js';
 import { helpAboveBareNodeMs } from './start-up.js';
 import {
@@ -83,7 +84,16 @@ rows.push(
   },
   { what: 'ms to start a meter with full logs in process', measured: full.startMs, required: 100, aim: 100 },
 );
-rows.push({ what: 'smets1 --help, ms above bare node', measured: helpAboveBareNodeMs(), required: 150, aim: 150 });
+rows.push(
+  { what: 'smets1 --help, ms above bare node', measured: helpAboveBareNodeMs(), required: 150, aim: 150 },
+  {
+    what: 'ms until a DCO that was killed is ready again',
+    measured: await dcoRestartMs(IMAGE_BYTES),
+    required: 2_000,
+    aim: 2_000,
+  },
+  { what: 'ms to open a journal of 1,000 records of 4 KiB', measured: await journalOpenMs(), required: 500, aim: 500 },
+);
 
 const missed = rows.filter(({ measured, required }) => measured > required);
 if (values.json) for (const each of rows) console.log(JSON.stringify(each));

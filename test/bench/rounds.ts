@@ -48,7 +48,7 @@ function timing(name: string, ms: readonly number[]): Timing {
   return { name, medianMs: median(ms), lowestMs: Math.min(...ms), highestMs: Math.max(...ms) };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[sorted.length >> 1]!;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { child } from '../support/child.js';
 
 interface Said {
-  readonly code: number;
+  readonly code: number | NodeJS.Signals;
   readonly lines: readonly string[];
 }
 

@@ -52,8 +52,7 @@ export function missingTool(): string | undefined {
 }
 
 export function search(what: Search, millisecondsMax: number): SearchResult {
-  const folder = mkdtempSync(join(tmpdir(), 'ota-model-'));
-  try {
+  return inFolder((folder) => {
     const fair = what.property === 'ends' ? ['-DFAIR'] : [];
     run('spin', [...defines(what), ...fair, '-a', MODEL_FILE], folder, millisecondsMax);
     // A counterexample is found in moments; optimising would take longer than the search.
@@ -71,15 +70,23 @@ export function search(what: Search, millisecondsMax: number): SearchResult {
       violation,
       moves,
     };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** One walk of the model, as its printf lines: every move of the meter, and its state after it. */
 export function walk(size: ModelSize, seed: number): readonly string[] {
   const flags = ['-T', '-DWALK', `-n${seed}`, '-u20000', ...defines(size), MODEL_FILE];
-  return linesOf(run('spin', flags, tmpdir(), 60_000));
+  return linesOf(inFolder((folder) => run('spin', flags, folder, 60_000)));
+}
+
+/** A folder for one call: Spin writes what it reads, preprocessed, to a fixed name where it stands. */
+function inFolder<T>(act: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'ota-model-'));
+  try {
+    return act(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function movesOf(what: Search, folder: string): readonly string[] {

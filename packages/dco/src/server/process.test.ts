@@ -34,7 +34,6 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const READY_MS_MAX = 2_000;
 const BUILT = new URL('../../dist/index.js', import.meta.url).href;
 const SERVER = `
 import { startDco, inventoryOf } from ${JSON.stringify(BUILT)};
@@ -63,8 +62,6 @@ writeFileSync(keyPath, privatePem, { mode: 0o600 });
 
 interface Server {
   readonly client: DcoClient;
-  /** From the start of the process until it could be asked. */
-  readonly readyMs: number;
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -75,7 +72,6 @@ interface World {
 }
 
 async function startServer({ directory, addresses = {}, ratePerLink }: World): Promise<Server> {
-  const startedMs = performance.now();
   const text = (keys: readonly Uint8Array[]): readonly string[] =>
     keys.map((key) => Buffer.from(key).toString('base64'));
   const publicKeyPemOfAll = publicKeyPem(demoKey('device').publicKey);
@@ -113,7 +109,6 @@ async function startServer({ directory, addresses = {}, ratePerLink }: World): P
   });
   return {
     client: dcoClient({ url, token: TOKEN }),
-    readyMs: performance.now() - startedMs,
     kill: (signal = 'SIGKILL') => {
       child.kill(signal);
       return ended;
@@ -138,7 +133,6 @@ describe('a server that is killed', () => {
     const large = benchImage({ imageBytes: 971_304, blockShift: 12, partBytes: 60_000 });
     expect(large.parts.length).toBeGreaterThan(16);
     const acknowledged = new Set<number>();
-    let slowestMs = 0;
     let lives = 0;
     let server = await startServer({ directory });
     const submit = async (i: number): Promise<void> => {
@@ -153,7 +147,6 @@ describe('a server that is killed', () => {
         await server.kill();
         await submitted;
         server = await startServer({ directory });
-        slowestMs = Math.max(slowestMs, server.readyMs);
         lives += 1;
         for (const known of acknowledged)
           expect(await server.client.request(requestId(known))).toMatchObject({ srv: '11.1' });
@@ -163,14 +156,12 @@ describe('a server that is killed', () => {
     }
     await server.kill();
     server = await startServer({ directory });
-    slowestMs = Math.max(slowestMs, server.readyMs);
     const { responses } = await server.client.responses();
     expect(responses.map(({ requestId: id, code }) => `${id} ${code}`).toSorted()).toEqual(
       large.parts.map((_, i) => `${requestId(i)} success`).toSorted(),
     );
     await server.kill();
     expect(lives).toBeGreaterThanOrEqual(8);
-    expect(slowestMs).toBeLessThan(READY_MS_MAX);
   }, 120_000);
 
   it('while it forwards goes on where the meter is, and activates once', async () => {
@@ -196,7 +187,6 @@ describe('a server that is killed', () => {
       moments.push(meter.storedBlocks);
       expect(meter.activations).toBe(0);
       server = await startServer(world);
-      expect(server.readyMs).toBeLessThan(READY_MS_MAX);
       expect(await server.client.request(requestId(1000))).toMatchObject({
         state: expect.stringMatching(/forwarding|sealed|activating|answered/),
       });
