@@ -164,36 +164,6 @@ describe('a reader beside the owner', () => {
   });
 });
 
-describe('opening a journal', () => {
-  it('reads what was written once, whatever the number of records', async () => {
-    const world = memoryFiles({ seed: 1 });
-    const segmentBytes = 64 * SMALL;
-    const journal = open(world, { segmentBytes });
-    const written = 1_000 * 4_096;
-    for (let i = 0; i < 1_000; i += 1) await journal.append(octets(4_096, i));
-    journal.close();
-    let readBytes = 0;
-    const files = {
-      ...world.files,
-      open: (path: string, access: 'read' | 'read-write') => {
-        const file = world.files.open(path, access);
-        const readAt = (target: Uint8Array, offsetBytes: number): number => {
-          const count = file.readAt(target, offsetBytes);
-          readBytes += count;
-          return count;
-        };
-        return { ...file, readAt };
-      },
-    };
-    const again = openJournal({ files, processes: world.processes, directory: 'd', segmentBytes });
-    expect(again.lastSequence).toBe(1_000);
-    // A record of 4,096 octets is a frame of 4,608.
-    expect(readBytes / written).toBeGreaterThan(1.125);
-    expect(readBytes / written).toBeLessThan(1.2);
-    again.close();
-  });
-});
-
 describe('a damaged journal', () => {
   it('loses nothing silently: any flipped bit is refused as corrupt, or was in the last frame, or in unused space', async () => {
     const world = memoryFiles({ seed: 1 });
