@@ -11,5 +11,7 @@ export default defineConfig({
     // Exhaustive and real-time tests share two cores with everything else in CI.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // The default of one second is a claim about speed.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

