@@ -15,7 +15,8 @@ import { eventOf, eventsOf, smets1, type CliEvent } from '../support/smets1.js';
 import { trialKeys, type TrialKeys } from '../support/trial-keys.js';
 import { openRack, type Rack, type Release } from './rack.js';
 
-const LEASE_S = 1;
+/** Short, so that a worker's end is soon known; too short for one that must go on without the queue for a while. */
+const LEASE_S_DEFAULT = 1;
 const POLL_MS = 50;
 /** A machine that is busy with everything else may leave a server without its turn for seconds. */
 const PATIENCE_MS_MAX = 60_000;
@@ -45,11 +46,11 @@ export interface Yard {
   close(): Promise<void>;
 }
 
-export async function openYard(meterCount: number): Promise<Yard> {
+export async function openYard(meterCount: number, leaseS = LEASE_S_DEFAULT): Promise<Yard> {
   const keys = trialKeys();
   const server = await startNatsServer({ directory: join(keys.directory, 'nats'), port: 0 });
   const rack = await openRack(keys, meterCount);
-  const work = await openJetstreamWork({ server: server.url, create: true, leaseMs: LEASE_S * 1000 });
+  const work = await openJetstreamWork({ server: server.url, create: true, leaseMs: leaseS * 1000 });
   const workers: YardWorker[] = [];
   /** What a worker said that ended by itself. */
   const ended: string[] = [];
@@ -67,7 +68,7 @@ export async function openYard(meterCount: number): Promise<Yard> {
     records,
     worker: (name, port = server.port) => {
       const nats = ['--nats', `nats://127.0.0.1:${port}`, '--inventory', rack.inventory(name)];
-      const child = smets1('fleet', 'worker', ...nats, '--parallel', '1', '--lease', String(LEASE_S), '--json');
+      const child = smets1('fleet', 'worker', ...nats, '--parallel', '1', '--lease', String(leaseS), '--json');
       const event = async (fits: (event: CliEvent) => boolean): Promise<CliEvent> => await eventOf(child, fits);
       const workerId = event((one) => one.event === 'ready').then((ready) => String(ready['workerId']));
       workerId.catch(() => undefined); // it may be killed before anybody asks

@@ -23,8 +23,12 @@ import type { UpdateWork } from './work-ports.js';
 const keys = testKeys();
 const packageOctets = testPackage(keys, 2, 3_000);
 const job = testJob(keys, packageOctets);
-const LEASE_MS = 1_000;
-const WAIT_MS = 2_000;
+/** No test lives that long: what is in hand stays there. */
+const LEASE_MS = 60_000;
+/** How long one waits for what must come. */
+const WAIT_MS = 20_000;
+/** How long one call waits that is made again. */
+const TURN_MS = 2_000;
 
 const folders: string[] = [];
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -232,7 +236,7 @@ describe('a server that is killed', () => {
     await expect(work.states.read(jobKey(job))).rejects.toMatchObject({ code: 'server-unreachable' });
 
     await start({ directory, port: server.port });
-    const next = await patient(async () => await work.queue.take('main', WAIT_MS));
+    const next = await patient(async () => await work.queue.take('main', TURN_MS));
     expect(new Set([inHand?.job.deviceId, next?.job.deviceId])).toEqual(new Set([job.deviceId, second.deviceId]));
     expect(await work.queue.put(job, 0)).toBe('there');
     expect(await work.states.read(jobKey(job))).toMatchObject({ record: { state: 'waiting' } });
@@ -264,14 +268,14 @@ describe('a server that is killed', () => {
     await work.queue.take('main', WAIT_MS);
     await server.stop('SIGKILL');
     const bare = await start({ directory: folder(), port: server.port });
-    const lost = async (): Promise<unknown> => await work.queue.take('main', WAIT_MS);
+    const lost = async (): Promise<unknown> => await work.queue.take('main', TURN_MS);
     await expect(untilNot('server-unreachable', lost)).rejects.toMatchObject({ code: 'stream-missing' });
 
     const entering = await open(bare);
     await entering.packages.put(packageOctets);
     expect(await enterJob(entering, job)).toMatchObject({ kind: 'entered' });
     // Whoever waited all the time goes on with the connection that it has.
-    expect(await patient(async () => await work.queue.take('main', WAIT_MS))).toMatchObject({ job, attempt: 1 });
+    expect(await patient(async () => await work.queue.take('main', TURN_MS))).toMatchObject({ job, attempt: 1 });
     expect(await work.packages.get(packageDigest(packageOctets))).toEqual(packageOctets);
   });
 });

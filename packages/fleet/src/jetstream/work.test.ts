@@ -6,7 +6,7 @@ import { afterAll } from 'vitest';
 import { embeddedWork } from './embedded-work.js';
 import { openJetstreamWork } from './jetstream-work.js';
 import { startNatsServer, type NatsServer } from './nats-server.js';
-import { describeWork, LEASE_MS } from './work.conformance.test-support.js';
+import { describeWork } from './work.conformance.test-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'smets1-work-'));
 let made = 0;
@@ -21,30 +21,30 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-describeWork('in memory', { open: async () => await Promise.resolve(embeddedWork({ leaseMs: LEASE_MS })) });
+describeWork('in memory', { open: async (leaseMs) => await Promise.resolve(embeddedWork({ leaseMs })) });
 
-const directories = new WeakMap<object, string>();
+const places = new WeakMap<object, { readonly directory: string; readonly leaseMs: number }>();
 describeWork('in a directory', {
-  open: async () => {
-    const directory = folder();
-    const work = embeddedWork({ directory, leaseMs: LEASE_MS });
-    directories.set(work, directory);
+  open: async (leaseMs) => {
+    const place = { directory: folder(), leaseMs };
+    const work = embeddedWork(place);
+    places.set(work, place);
     return await Promise.resolve(work);
   },
   reopen: async (work) => {
     await work.close();
-    return embeddedWork({ directory: directories.get(work)!, leaseMs: LEASE_MS });
+    return embeddedWork(places.get(work)!);
   },
 });
 
-const connect = async (): ReturnType<typeof openJetstreamWork> =>
-  await openJetstreamWork({ server: server!.url, create: true, leaseMs: LEASE_MS });
+const connect = async (options: { leaseMs?: number } = {}): ReturnType<typeof openJetstreamWork> =>
+  await openJetstreamWork({ server: server!.url, create: true, ...options });
 describeWork('on JetStream', {
   // A server for each test: streams have fixed names.
-  open: async () => {
+  open: async (leaseMs) => {
     await server?.stop('SIGKILL');
     server = await startNatsServer({ directory: folder(), port: 0 });
-    return await connect();
+    return await connect({ leaseMs });
   },
-  reopen: connect,
+  reopen: async () => await connect(),
 });
