@@ -80,12 +80,25 @@ describe('A running campaign', () => {
       const ordinals = [...desk.dco.activations.values()].filter((one) => one.deviceId === deviceId);
       expect(ordinals).toHaveLength(2);
       expect(ordinals[1]!.ordinal > ordinals[0]!.ordinal).toBe(true);
-      expect(ordinals[0]!.ordinal >= BigInt(START_MS / 1000) << 20n).toBe(true);
+      expect(ordinals[0]!.ordinal >= BigInt(START_MS) << 20n).toBe(true);
     }
     const submitted = [...desk.dco.submissions.values()].flatMap(({ deviceIds }) => deviceIds);
     expect(submitted).toHaveLength(60);
     const { input, meterCount } = campaignOf(desk.json);
     expect(judge(input, recordsIn(desk), meterCount)).toEqual([]);
+  });
+
+  it('has higher ordinals than one that was opened a moment before it, for the same meters', async () => {
+    const [earlier, later] = [deskOf(), deskOf({ campaignId: 'later' })];
+    later.clock.pass(1);
+    await runToEnd(earlier);
+    await runToEnd(later);
+    const ofEarlier = [...earlier.dco.activations.values()].map(({ ordinal }) => ordinal);
+    const ofLater = [...later.dco.activations.values()].map(({ ordinal }) => ordinal);
+    expect(ofEarlier.length).toBe(ofLater.length);
+    const least = ofLater.reduce((one, other) => (one < other ? one : other));
+    expect(ofEarlier.filter((ordinal) => ordinal >= least)).toEqual([]);
+    expect(ofLater.filter((ordinal) => ordinal >= 1n << 62n)).toEqual([]);
   });
 
   it('asks the DCO for nothing that is not durable', async () => {

@@ -293,7 +293,7 @@ class Running implements RunningCampaign {
 
   async #activate(start: Start): Promise<MeterOutcome | undefined> {
     const { key, userId, deviceId, entryId, imageHash, meter, route, hop, tries } = start;
-    const ordinal = BigInt(Math.floor(this.state.openedAtMs / 1000)) * BATCHES_OF_A_SECOND + BigInt(start.batch);
+    const ordinal = BigInt(this.state.openedAtMs) * BATCHES_OF_A_MILLISECOND + BigInt(start.batch);
     const answer = await this.#options.dco.activate({ key, userId, deviceId, entryId, imageHash, ordinal });
     this.#owed.delete(key);
     return answer.taken ? undefined : { meter, route, hop, tries, result: answer.result };
@@ -315,8 +315,8 @@ const ENDED: Checked<CampaignRecord> = {
   fault: { code: 'contradiction', path: '', message: 'the campaign has ended, and nothing can be told to it any more' },
 };
 
-/** Campaigns that are opened one second apart stay apart, as long as the earlier one has fewer batches than this. */
-const BATCHES_OF_A_SECOND: bigint = 1n << 20n;
+/** Campaigns that are opened a millisecond apart stay apart, as long as the earlier one has fewer batches than this. */
+const BATCHES_OF_A_MILLISECOND: bigint = 1n << 20n;
 
 /** Told apart from what the DCO does: it ends the run. */
 class JournalTrouble extends Error {}
