@@ -74,7 +74,7 @@ describe('A clock that is set forward and back, by a second or by ten years', ()
         const verdict = verdictOn(INPUT, journal, { isSimulated: false, isWhole: false, inputDigest });
         expect(verdict.faults).toEqual([]);
       }),
-      { numRuns: 200 },
+      { numRuns: 240 },
     );
     expect(starts).toBeGreaterThan(100);
     expect(setBack).toBeGreaterThan(1000);
