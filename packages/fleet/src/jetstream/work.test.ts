@@ -33,7 +33,7 @@ describeWork('in a directory', {
   },
   reopen: async (work) => {
     await work.close();
-    return embeddedWork(places.get(work)!);
+    return embeddedWork(places.get(work));
   },
 });
 
