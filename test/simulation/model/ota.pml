@@ -271,8 +271,8 @@ end:
           :: !sealed && fMap == ALL && !WHOLE(held) && HAS(NO_SEAL_VERIFY) ->
             unstage(); forget(); held = 0; failedSeal = x; NO_SESSION; SAY(SEALED, t, r, MISMATCH, x)
           :: !sealed && fMap == ALL && (WHOLE(held) || !HAS(NO_SEAL_VERIFY)) ->
-            assert(WHOLE(held)); /* sealed is whole */
-            CUT(staged); fStaged = held; CUT(mark); fSealed = true; sealed = true; NO_SESSION; failedSeal = 0; SAY(SEALED, t, r, SUCCESS, x)
+            assert(WHOLE(held)); /* sealed is whole; what boot knows is not written again */
+            if :: fStaged != held -> CUT(staged); fStaged = held :: else fi; CUT(mark); fSealed = true; sealed = true; NO_SESSION; failedSeal = 0; SAY(SEALED, t, r, SUCCESS, x)
           fi fi
       :: k == ACTIVATE ->
         if :: (y == FOREIGN && HAS(NO_DEVICE)) || (y == UNSIGNED && HAS(NO_AUTHORISATION_SIGNATURE)) -> SAY(REFUSE, session, r, FORGED, 0)
