@@ -152,7 +152,8 @@ describe('a server that is killed', () => {
         lives += 1;
         for (const known of acknowledged)
           expect(await server.client.request(requestId(known))).toMatchObject({ srv: '11.1' });
-        if (acknowledged.size < large.parts.length) expect((await server.client.responses()).responses).toEqual([]);
+        // The last part may have been taken without a word of it.
+        if (i < large.parts.length - 1) expect((await server.client.responses()).responses).toEqual([]);
       }
       await submit(i);
     }
