@@ -43,10 +43,7 @@ export async function openYard(meters: number): Promise<Yard> {
     readonly devices: readonly { readonly deviceId: string }[];
   };
   const deviceIds = devices.map(({ deviceId }) => deviceId);
-  const store = ['--store', of.path('store'), '--inventory', of.path('meters.json'), '--key', of.key('dco')];
-  const dco = of.start('dco', 'serve', ...store, ...of.trust, '--rate', RATE, '--json');
-  const ready = await eventOf(dco, ({ event }) => event === 'ready');
-  const to = ['--to', String(ready['url']), '--token-file', of.path('store.token')];
+  const { to } = await of.serveDco('--rate', RATE);
   const entries: object[] = [entryOf('V1', '00010000', '1'.repeat(64), IMAGE_BYTES, 'N/A')];
 
   return {

@@ -33,10 +33,7 @@ it(
       '--json',
     );
     await eventOf(rack, ({ event }) => event === 'ready');
-    const store = ['--store', of.path('store'), '--inventory', inventory, '--key', of.key('dco')];
-    const dco = of.start('dco', 'serve', ...store, ...of.trust, '--json');
-    const ready = await eventOf(dco, ({ event }) => event === 'ready');
-    const to = ['--to', String(ready['url']), '--token-file', of.path('store.token')];
+    const { to } = await of.serveDco();
 
     const input = of.path('spring.json');
     const who = ['--inventory', inventory, '--user', ORIGINATOR, '--id', 'spring', '--out', input];

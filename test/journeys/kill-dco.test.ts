@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WINDOW_BYTES } from '@smets1/protocol';
-import { betweenAcknowledgements, type Child } from '../support/child.js';
+import { betweenAcknowledgements } from '../support/child.js';
 import { buildUBoot, DEVICE_ID, estate, ORIGINATOR, type Estate } from '../support/estate.js';
 import { eventOf, eventsOf, finished, smets1, type CliEvent } from '../support/smets1.js';
 
@@ -21,23 +21,6 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(() => of.end());
-
-async function serve(port: number): Promise<{ dco: Child; url: string }> {
-  const store = ['--store', of.path('store'), '--inventory', of.path('meters.json'), '--key', of.key('dco')];
-  const dco = of.start(
-    'dco',
-    'serve',
-    ...store,
-    '--listen',
-    `127.0.0.1:${port}`,
-    ...of.trust,
-    '--rate',
-    RATE,
-    '--json',
-  );
-  const ready = await eventOf(dco, ({ event }) => event === 'ready');
-  return { dco, url: String(ready['url']) };
-}
 
 describe('kill -9 of the DCO while it forwards', () => {
   it('loses nothing: it resumes by itself, and answers once', { timeout: 180_000 }, async () => {
@@ -57,9 +40,9 @@ describe('kill -9 of the DCO while it forwards', () => {
     const device = { deviceId: DEVICE_ID, address, publicKeyPath: of.publicKey('device') };
     writeFileSync(of.path('meters.json'), JSON.stringify({ devices: [device] }));
 
-    const first = await serve(0);
+    const first = await of.serveDco('--listen', '127.0.0.1:0', '--rate', RATE);
     let { dco } = first;
-    const client = ['--to', first.url, '--token-file', of.path('store.token'), '--json'];
+    const client = [...first.to, '--json'];
     const whom = ['--originator', ORIGINATOR, '--counter', '1', '--device', DEVICE_ID];
     expect(await finished(smets1('dco', 'submit', packagePath, ...whom, ...client))).toMatchObject({ outcome: 'held' });
 
@@ -77,7 +60,7 @@ describe('kill -9 of the DCO while it forwards', () => {
       dco.kill();
       expect(await dco.ended).toBe('SIGKILL');
       spread.push(Number(eventsOf(dco).findLast(isProgress)?.['durableBlocks']));
-      ({ dco } = await serve(Number(new URL(first.url).port)));
+      ({ dco } = await of.serveDco('--listen', new URL(first.url).host, '--rate', RATE));
       const resumed = await eventOf(dco, (event) => isProgress(event) && Number(event['sentBytes']) > 0);
       resumes.push(Number(resumed['resumedFromBlocks']));
       again.push(Number(resumed['discardedBytes']));

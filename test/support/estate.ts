@@ -4,10 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Child } from './child.js';
 import { uBootPath, type UBoot } from './firmware.js';
-import { finished, smets1 } from './smets1.js';
+import { eventOf, finished, smets1 } from './smets1.js';
 
 export const DEVICE_ID = '00-DB-12-34-56-78-90-A0';
 export const ORIGINATOR = '90-B3-D5-1F-30-01-00-00';
+
+export interface ServedDco {
+  readonly dco: Child;
+  readonly url: string;
+  /** How a command reaches it. */
+  readonly to: readonly string[];
+}
 
 export interface Estate {
   readonly directory: string;
@@ -22,6 +29,8 @@ export interface Estate {
   authorise(packagePath: string, counter: number, countersigned?: boolean): Promise<string>;
   /** Runs the command; a process that still lives at the end is ended with the estate. */
   start(...args: readonly string[]): Child;
+  /** A DCO over the store of this estate, with the meters of `meters.json`, once it can be asked. */
+  serveDco(...more: readonly string[]): Promise<ServedDco>;
   /** Ends what was started, and takes the files away. */
   end(): Promise<void>;
 }
@@ -38,6 +47,11 @@ export async function estate(): Promise<Estate> {
     '--trust',
     `supplier=${publicKey('supplier')}`,
   ];
+  const start = (...args: readonly string[]): Child => {
+    const started = smets1(...args);
+    running.push(started);
+    return started;
+  };
   await finished(smets1('keygen', path('keys')));
   return {
     directory,
@@ -88,10 +102,12 @@ export async function estate(): Promise<Estate> {
       await finished(smets1('authorise', 'countersign', signed, '--key', key('dco'), ...trusted, '--out', both));
       return both;
     },
-    start(...args) {
-      const started = smets1(...args);
-      running.push(started);
-      return started;
+    start,
+    async serveDco(...more) {
+      const store = ['--store', path('store'), '--inventory', path('meters.json'), '--key', key('dco')];
+      const dco = start('dco', 'serve', ...store, ...trust, ...more, '--json');
+      const url = String((await eventOf(dco, ({ event }) => event === 'ready'))['url']);
+      return { dco, url, to: ['--to', url, '--token-file', path('store.token')] };
     },
     async end() {
       for (const each of running) each.kill();

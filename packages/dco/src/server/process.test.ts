@@ -1,6 +1,6 @@
 /**
- * Goal: kill -9 of the server, or of its countersigner, at any moment loses nothing that was acknowledged; the next start is ready within
- * two seconds and goes on where the last one stopped.
+ * Goal: kill -9 of the server, or of its countersigner, at any moment loses nothing that was acknowledged; the next start goes on where the
+ * last one stopped.
  * Method: a server in a child process on a real directory, killed at moments spread over the submission of an image and over its way to a
  * meter on a paced WebSocket. The children load the built package, so build before running this file.
  */
